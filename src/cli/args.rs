@@ -1,0 +1,56 @@
+//! The command line as clap reads it. Nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::session::OutputFormat;
+
+/// Builds once, lets a policy review the bytes, and publishes exactly those bytes.
+#[derive(Debug, Parser)]
+#[command(name = "stagefreight", version, about, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Work in this directory instead of the current one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Read this config file instead of .stagefreight.yml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print data as text or as one JSON document
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub output: Option<OutputFormat>,
+    /// Print only data, warnings and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print more detail
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read, check and explain the config
+    #[command(subcommand)]
+    Config(super::commands::config::ConfigCommand),
+    /// Show, check, compare and finalize manifests
+    #[command(subcommand)]
+    Manifest(super::commands::manifest::ManifestCommand),
+    /// Run the embedded OCI registry
+    #[command(subcommand)]
+    Registry(super::commands::registry::RegistryCommand),
+    /// Print the version
+    Version,
+}

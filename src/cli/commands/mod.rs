@@ -1,0 +1,20 @@
+//! One file per command: it reads its inputs, calls the rooms, writes what they decided, and prints.
+
+pub mod config;
+pub mod manifest;
+pub mod registry;
+pub mod version;
+
+use super::args::Command;
+use super::session::Session;
+use crate::error::Result;
+
+/// Runs one command.
+pub fn run(session: &Session, command: Command) -> Result<()> {
+    match command {
+        Command::Config(command) => config::run(session, command),
+        Command::Manifest(command) => manifest::run(session, command),
+        Command::Registry(command) => registry::run(session, command),
+        Command::Version => version::run(session),
+    }
+}

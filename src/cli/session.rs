@@ -1,0 +1,126 @@
+//! What every command has: the world, where to work, how to print, and how to be stopped.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::args::Global;
+use crate::error::{Error, Result};
+use crate::event::{Events, Sink};
+use crate::names;
+use crate::world::World;
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// One command's surroundings.
+pub struct Session {
+    /// The process.
+    pub world: World,
+    /// The workspace, absolute.
+    pub directory: PathBuf,
+    /// The config file, absolute, and whether it was named on the command line.
+    pub config: PathBuf,
+    /// `--config` was given, so the file must exist.
+    pub config_named: bool,
+    /// How data is printed.
+    pub output: OutputFormat,
+    /// Where progress goes.
+    pub events: Events,
+    /// Cancelled by SIGINT and SIGTERM.
+    pub cancel: CancellationToken,
+    renderer: Arc<dyn Sink>,
+}
+
+impl Session {
+    /// Resolves the global options. On failure the world is given back for printing.
+    #[expect(clippy::result_large_err, reason = "happens once, at start")]
+    pub fn new(world: World, global: &Global) -> Result<Self, (World, Error)> {
+        let directory = match &global.directory {
+            Some(directory) => world.cwd.join(directory),
+            None => world.cwd.clone(),
+        };
+        if !crate::fs::is_dir(&directory) && !directory.is_dir() {
+            let error =
+                Error::usage(format!("{} is not a directory", directory.display())).hint("give --directory the root of the repository");
+            return Err((world, error));
+        }
+        let config = match &global.config {
+            Some(config) => world.cwd.join(config),
+            None => directory.join(names::path::CONFIG),
+        };
+        let renderer: Arc<dyn Sink> = Arc::new(Quiet);
+        let events = world.events(Arc::clone(&renderer));
+        Ok(Self {
+            directory,
+            config,
+            config_named: global.config.is_some(),
+            output: global.output.unwrap_or(OutputFormat::Text),
+            events,
+            cancel: CancellationToken::new(),
+            renderer,
+            world,
+        })
+    }
+
+    /// A path below the workspace.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(relative)
+    }
+
+    /// Prints data as one JSON document, or as text made by `text`.
+    pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+        match self.output {
+            OutputFormat::Text => self.world.print(&text(value)),
+            OutputFormat::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(|error| Error::failed("cannot write JSON").because(&error))?;
+                self.world.print(&format!("{json}\n"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a command's future on a runtime, cancelling on SIGINT and SIGTERM.
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Error::failed("cannot start the runtime").because(&error))?;
+        let result = runtime.block_on(async {
+            let watcher = tokio::spawn(super::session::watch_signals(self.cancel.clone()));
+            let result = future.await;
+            watcher.abort();
+            result
+        });
+        // Blocking work that was cancelled must not keep the process alive.
+        runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+        result
+    }
+
+    /// Ends progress output, before an error is printed.
+    pub fn finish(&self) {
+        self.renderer.finish();
+    }
+}
+
+async fn watch_signals(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    cancel.cancel();
+}
+
+struct Quiet;
+
+impl Sink for Quiet {
+    fn emit(&self, _: crate::event::Event) {}
+}

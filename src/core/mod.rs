@@ -1,0 +1,27 @@
+//! Values everything else is made of: digests, sizes, references, platforms, times, secrets, and the OCI wire
+//! vocabulary. This room uses no other room, does no I/O, and reads no clock.
+
+pub mod digest;
+pub mod duration;
+pub mod oci;
+pub mod path_error;
+pub mod platform;
+pub mod reference;
+pub mod safe_url;
+pub mod secret;
+pub mod size;
+pub mod timestamp;
+pub mod version;
+
+pub use digest::{Algorithm, Digest, Digester};
+pub use path_error::PathError;
+pub use platform::Platform;
+pub use reference::{Reference, Repository, Tag};
+pub use safe_url::SafeUrl;
+pub use secret::{Redactor, Secret};
+pub use size::ByteSize;
+pub use timestamp::Timestamp;
+pub use version::Version;
+
+/// A boxed future, the shape of every asynchronous port method.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,19 @@
+//! The one way to files: bounded reads, atomic writes, append with fsync, locks, private temporaries, walks that
+//! never follow links. May use `core` only; every failure names the operation and the path.
+
+mod append;
+mod atomic;
+mod lock;
+mod read;
+mod scratch;
+mod walk;
+
+pub use append::AppendFile;
+pub use atomic::{TEMPORARY_PREFIX, create_dir, rename_dir, sync_dir, write_atomic};
+pub use lock::{Lock, LockError};
+pub use read::{exists, is_dir, open, read_bounded, remove_tree, size_of};
+pub use scratch::Scratch;
+pub use walk::{Entry, EntryKind, walk};
+
+/// The outcome of every file operation.
+pub type Result<T> = std::result::Result<T, crate::core::PathError>;

@@ -1,0 +1,53 @@
+//! Reading, with a bound, because what we read was often written by others.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::Result;
+use crate::core::PathError;
+
+/// Opens a file for reading.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(PathError::at("open", path))
+}
+
+/// Reads a whole regular file of at most `limit` bytes. A larger one is an error of kind `FileTooLarge`.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(PathError::at("read", path))?;
+    if bytes.len() as u64 > limit {
+        let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {}", crate::core::ByteSize(limit)));
+        return Err(PathError::at("read", path)(error));
+    }
+    Ok(bytes)
+}
+
+/// Does something exist there? A dangling link counts as existing.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// Is it a directory, not through a link?
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn is_dir(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
+/// Length of a file in bytes.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn size_of(path: &Path) -> Result<u64> {
+    std::fs::metadata(path).map(|meta| meta.len()).map_err(PathError::at("inspect", path))
+}
+
+/// Removes a directory with everything in it, or nothing when it is not there.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn remove_tree(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(PathError::at("remove", path)(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! `.stagefreight/destinations.json`: every destination with its artifact, policy and credential *name*. Written by
+//! perform, bound by review, read by publish — which therefore never needs the config.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the file's JSON form.
+pub const DESTINATIONS_SCHEMA_VERSION: &str = "1";
+
+/// The file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Destinations {
+    /// `"1"`.
+    pub schema_version: String,
+    /// Checksum of the outputs manifest this belongs to.
+    pub outputs_checksum: String,
+    /// Full commit id the artifacts were made from.
+    pub commit: String,
+    /// Version of the artifacts.
+    pub version: String,
+    /// Places the destinations are at.
+    pub targets: Vec<DestinationTarget>,
+    /// The destinations, in the order of the plan.
+    pub destinations: Vec<Destination>,
+}
+
+/// A place: everything publish must know to reach it, except the credentials themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationTarget {
+    /// Unique name, the registry's id in the config.
+    pub name: String,
+    /// `registry`.
+    pub kind: String,
+    /// Provider name.
+    pub provider: String,
+    /// Host.
+    pub host: String,
+    /// http instead of https.
+    pub plain_http: bool,
+    /// Prefix of the credential variables.
+    pub credentials: Option<String>,
+    /// Certificate authorities, a path relative to the workspace.
+    pub ca_file: Option<String>,
+}
+
+/// One name that must hold one artifact's bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// `ghcr.io/acme/app:1.4.0`, unique in the file.
+    pub name: String,
+    /// `registry_tag`.
+    pub kind: String,
+    /// Name of its target.
+    pub target: String,
+    /// Artifact id, `docker:app`.
+    pub artifact: String,
+    /// Digest of the artifact.
+    pub digest: String,
+    /// Bytes of the artifact's closure.
+    pub size: u64,
+    /// Repository path.
+    pub path: String,
+    /// Tag.
+    pub tag: String,
+    /// `immutable`, `forward` or `any`: what may happen to the tag later.
+    pub policy: String,
+    /// False: its failure does not fail the run.
+    pub required: bool,
+    /// Why it is a destination.
+    pub why: String,
+}

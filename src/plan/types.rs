@@ -1,0 +1,185 @@
+//! The plan as data, written to `.stagefreight/plan.json` and printed by `stagefreight plan --output json`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::TagPolicy;
+
+/// Version of the plan's JSON form.
+pub const SCHEMA_VERSION: &str = "1";
+
+/// What will be made and where it will go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// `"1"`.
+    pub schema_version: String,
+    /// SHA-256 (hex) over everything that decides the bytes and destinations, without times and run ids: equal plans
+    /// of one commit reuse each other's outputs.
+    pub fingerprint: String,
+    /// `group/project` or the directory's name.
+    pub project: String,
+    /// Full commit id.
+    pub commit: String,
+    /// Version being built.
+    pub version: VersionInfo,
+    /// Branch, off tags.
+    pub branch: Option<String>,
+    /// Git tag, on tags.
+    pub tag: Option<String>,
+    /// Event name.
+    pub event: String,
+    /// CI provider name.
+    pub provider: String,
+    /// Pipeline run id, when the CI tells it.
+    pub pipeline_id: Option<String>,
+    /// Time stamped into artifacts, seconds since 1970 (commit time, or `SOURCE_DATE_EPOCH`).
+    pub source_date_epoch: i64,
+    /// Builds in execution order.
+    pub builds: Vec<BuildStep>,
+    /// Targets that at least one destination names.
+    pub targets: Vec<PlannedTarget>,
+    /// Destinations in document order.
+    pub destinations: Vec<PlannedDestination>,
+    /// Publish entries that do not apply, and why.
+    pub skipped: Vec<Skipped>,
+    /// Warnings the reader should see.
+    pub warnings: Vec<String>,
+}
+
+/// The version and where it came from (spec/build.md K.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VersionInfo {
+    /// `1.4.0`, `1.4.0-dev.3f9c2ab`.
+    pub version: String,
+    /// `1.4.0`.
+    pub base: String,
+    /// True exactly at a release tag.
+    pub release: bool,
+    /// True for a version with a pre-release part.
+    pub prerelease: bool,
+    /// One sentence: which tag, which rule.
+    pub why: String,
+}
+
+/// Which builder makes an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuilderKind {
+    /// BuildKit through buildx.
+    Buildx,
+    /// Our own, without a daemon.
+    Embedded,
+}
+
+/// The builder and the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BuilderChoice {
+    /// Which.
+    pub kind: BuilderKind,
+    /// One sentence.
+    pub why: String,
+}
+
+/// One image build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BuildStep {
+    /// Build id, the artifact's name.
+    pub id: String,
+    /// A failure fails the run.
+    pub required: bool,
+    /// Builds that come first.
+    pub depends_on: Vec<String>,
+    /// Dockerfile, relative to the workspace.
+    pub dockerfile: String,
+    /// Context, relative to the workspace.
+    pub context: String,
+    /// Stage, or the last.
+    pub target: Option<String>,
+    /// Platforms, `os/arch[/variant]`, at least one.
+    pub platforms: Vec<String>,
+    /// Build arguments, rendered.
+    pub args: BTreeMap<String, String>,
+    /// Labels, rendered.
+    pub labels: BTreeMap<String, String>,
+    /// Time stamped into the image, seconds since 1970.
+    pub source_date_epoch: i64,
+    /// Provenance attestation by BuildKit: `min` or `max`.
+    pub provenance: Option<String>,
+    /// SBOM attestation by BuildKit.
+    pub sbom: bool,
+    /// Layer compression of the embedded builder: `gzip` or `zstd`.
+    pub compression: String,
+    /// Builder and reason.
+    pub builder: BuilderChoice,
+}
+
+/// A registry repository host that destinations name: what publish needs to know of it, without the config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTarget {
+    /// Registry id of the config, unique.
+    pub name: String,
+    /// `registry`.
+    pub kind: String,
+    /// Provider name.
+    pub provider: String,
+    /// Host.
+    pub host: String,
+    /// http instead of https.
+    pub plain_http: bool,
+    /// Prefix of the credential variables; never a value.
+    pub credentials: Option<String>,
+    /// Certificate authorities, a path relative to the workspace.
+    pub ca_file: Option<String>,
+}
+
+/// One name that must hold one artifact's bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedDestination {
+    /// `ghcr.io/acme/app:1.4.0`: unique in the plan.
+    pub name: String,
+    /// `registry_tag`.
+    pub kind: String,
+    /// Target it is at.
+    pub target: String,
+    /// Publish entry it comes from.
+    pub publish: String,
+    /// Build whose artifact goes there.
+    pub build: String,
+    /// Registry host.
+    pub host: String,
+    /// Repository path.
+    pub path: String,
+    /// Tag.
+    pub tag: String,
+    /// What may happen to the tag later.
+    #[schemars(with = "String")]
+    pub policy: TagPolicy,
+    /// False: its failure does not fail the run.
+    pub required: bool,
+    /// What must accompany it.
+    pub requires: WrittenRequirements,
+    /// One sentence: which condition matched.
+    pub why: String,
+}
+
+/// Requirements in JSON form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WrittenRequirements {
+    /// A signature.
+    pub sign: bool,
+    /// A provenance attestation.
+    pub attest: bool,
+    /// An SBOM.
+    pub sbom: bool,
+}
+
+/// A publish entry that does not apply to this pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skipped {
+    /// Publish entry.
+    pub publish: String,
+    /// One sentence.
+    pub why: String,
+}

@@ -1,0 +1,10 @@
+//! Publishing as a transaction that remembers. Declares the ports (`Target`, `Step`), decides the order, runs the
+//! steps, keeps the journal, and writes down what is where. Knows no host and no protocol: `registry`, `forge` and
+//! `remote` implement the ports, `cli/wire` joins them.
+
+mod port;
+
+pub use port::{
+    ApprovedArtifact, Cx, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Stage, Step, StepName, Target, Verified,
+    VerifyError,
+};

@@ -1,0 +1,217 @@
+//! The two ports of publishing (design: "Publishing: the heart") and the values that cross them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::core::{BoxFuture, Digest};
+use crate::error::Kind;
+use crate::event::Events;
+use crate::manifest::Destination;
+
+/// What every port method gets.
+#[derive(Debug, Clone)]
+pub struct Cx {
+    /// Ends the run early; steps stop at the next await.
+    pub cancel: CancellationToken,
+    /// Where progress goes.
+    pub events: Events,
+    /// Replacements the user asked for and gave a reason for: destination name → reason.
+    pub replacements: std::sync::Arc<std::collections::BTreeMap<String, String>>,
+}
+
+/// An artifact that review approved, with the destinations it must reach at one target.
+#[derive(Debug, Clone)]
+pub struct ApprovedArtifact {
+    /// `docker:app`.
+    pub id: String,
+    /// Digest of its root.
+    pub digest: Digest,
+    /// Its OCI layout in the content store, verified.
+    pub layout: PathBuf,
+    /// Version of the artifact, for tags that only move forward.
+    pub version: String,
+    /// Commit the artifact was made from.
+    pub revision: String,
+    /// Destinations at this target, in the order of the plan.
+    pub destinations: Vec<Destination>,
+}
+
+/// A place the config names. Checks itself before anything is built; turns one approved artifact into steps afterwards.
+pub trait Target: Send + Sync {
+    /// Its unique name.
+    fn name(&self) -> &str;
+    /// Checks credentials, permissions and limits without writing anything.
+    fn preflight<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Preflight>;
+    /// The steps that make `artifact` be at its destinations here. Step names are unique in the run.
+    fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>>;
+}
+
+/// What a preflight found. No problems means publishing can begin.
+#[derive(Debug, Clone, Default)]
+pub struct Preflight {
+    /// What would make publishing fail.
+    pub problems: Vec<Problem>,
+    /// What was checked, for `-v`: "may push to ghcr.io/acme/app".
+    pub checked: Vec<String>,
+}
+
+/// One reason publishing would fail.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Decides the exit code: `Missing` for credentials, `Failed` for an unreachable host.
+    pub kind: Kind,
+    /// The sentence.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// When a step may run, relative to others. Earlier stages of everything a step needs come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Blobs, manifests by digest, draft assets, package files.
+    Bytes,
+    /// Signatures, attestations, SBOMs, after their subject.
+    Evidence,
+    /// Immutable names: version tags.
+    Names,
+    /// Drafts become visible.
+    Visible,
+    /// Names that move: `latest`, `1`, `1.2`.
+    Moving,
+}
+
+/// Unique name of a step, `bytes:ghcr.io/acme/app@sha256:…` or `tag:ghcr.io/acme/app:1.2.3`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct StepName(pub String);
+
+impl fmt::Display for StepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One thing that must become true: a blob set, a tag, a draft, an asset, a visible release.
+pub trait Step: Send + Sync {
+    /// Its unique name.
+    fn name(&self) -> &StepName;
+    /// When it may run.
+    fn stage(&self) -> Stage;
+    /// Steps that must be complete before this one may start.
+    fn needs(&self) -> &[StepName];
+    /// The destination this step completes, when it completes one; internal steps have none.
+    fn destination(&self) -> Option<&str>;
+    /// What is there now. Never writes.
+    fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Observation>;
+    /// Makes it so, given what was found. Called for `Absent` and `Partial`, and for `Diverged` when the step may move it.
+    fn place<'a>(&'a self, cx: &'a Cx, found: &'a Observation) -> BoxFuture<'a, Result<Placed, PlaceError>>;
+    /// Reads back what was placed.
+    fn verify<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Verified, VerifyError>>;
+}
+
+/// What is at a destination now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// Nothing.
+    Absent,
+    /// Part of it; `place` completes it.
+    Partial {
+        /// What is missing, for people.
+        missing: String,
+    },
+    /// Exactly our bytes.
+    Complete {
+        /// Digest found there, where the destination has one.
+        digest: Option<Digest>,
+    },
+    /// Something else.
+    Diverged {
+        /// What is there.
+        found: String,
+        /// When it was made and from which revision, when the destination tells.
+        about: Option<String>,
+        /// The step's policy lets it replace this (a moving tag that would go forward).
+        may_move: bool,
+        /// Why it may or may not be replaced.
+        why: String,
+    },
+    /// It could not be read.
+    Unknown(PlaceError),
+    /// This kind of destination cannot be read at all.
+    Unobservable,
+}
+
+/// What placing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Digest that is there now.
+    pub digest: Option<Digest>,
+    /// Bytes that were sent.
+    pub sent: u64,
+    /// Bytes that were already there and needed no sending.
+    pub reused: u64,
+    /// Requests that changed something.
+    pub writes: u64,
+    /// What a moving name pointed at before.
+    pub moved_from: Option<String>,
+}
+
+/// What reading back saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Digest found.
+    pub digest: Option<Digest>,
+    /// How it was read: `registry-api`.
+    pub by: String,
+}
+
+/// Why placing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceErrorKind {
+    /// Credentials are missing or were refused.
+    Credentials,
+    /// It holds something else.
+    Conflict,
+    /// The other side was not reachable or answered with a server error; running again may help.
+    Unavailable,
+    /// The other side refused for good: too large, forbidden name, wrong bytes.
+    Rejected,
+    /// It is not known whether the write happened and it could not be settled by reading.
+    Ambiguous,
+    /// Our own bytes are missing or damaged.
+    Source,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PlaceError {
+    /// What sort.
+    pub kind: PlaceErrorKind,
+    /// The sentence, with a safe URL, never a body.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Why reading back did not confirm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// It could not be read.
+    #[error("could not be read back: {0}")]
+    Unreadable(PlaceError),
+    /// It holds something else than was placed.
+    #[error("holds {found} after {expected} was placed")]
+    Mismatch {
+        /// What was placed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! Renderers of events and manifests: terminal, plain, JSON lines, job summary.

@@ -1,0 +1,1 @@
+//! Gates over outputs. The only room that can make an `Approved` value, which publish asks for.

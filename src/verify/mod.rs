@@ -1,0 +1,1 @@
+//! Reads every destination back and compares with what was published.

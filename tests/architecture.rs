@@ -1,0 +1,1 @@
+//! The import table of the design, enforced.

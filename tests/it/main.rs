@@ -1,0 +1,3 @@
+//! Integration tests, one module per command or capability.
+
+mod support;
