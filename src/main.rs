@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use stagefreight::world::World;
 
-#[expect(clippy::disallowed_methods, reason = "main collects argv")]
 fn main() -> ExitCode {
     let args = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
     match World::of_process() {

@@ -1,3 +1,24 @@
 //! Integration tests, one module per command or capability.
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking and prepare files directly"
+)]
 
 mod support;
+
+mod buildx;
+mod ci;
+mod config;
+mod crash;
+mod embedded_build;
+mod embedded_registry;
+mod manifest;
+mod packaging;
+mod plan;
+mod publish;
+mod registry_client;
+mod version;
