@@ -1,12 +1,5 @@
 //! Integration tests, one module per command or capability.
-#![expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    reason = "tests fail by panicking and prepare files directly"
-)]
+#![expect(clippy::expect_used, clippy::disallowed_methods, clippy::panic, reason = "tests fail by panicking and prepare files directly")]
 
 mod support;
 
