@@ -5,6 +5,6 @@
 mod port;
 
 pub use port::{
-    ApprovedArtifact, Cx, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Stage, Step, StepName, Target, Verified,
-    VerifyError,
+    ApprovedArtifact, Cx, Depth, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage, Step, StepName,
+    Target, Verified, VerifyError,
 };

@@ -1,7 +1,7 @@
 //! The two ports of publishing (design: "Publishing: the heart") and the values that cross them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,44 @@ pub trait Target: Send + Sync {
     fn preflight<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Preflight>;
     /// The steps that make `artifact` be at its destinations here. Step names are unique in the run.
     fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>>;
+    /// What a destination holds, read without having the bytes: for `status`, `verify`, and for perform, which adopts
+    /// what an immutable destination already holds of our revision. `Depth::Closure` also asks for everything the
+    /// bytes lead to. Never writes.
+    fn read<'a>(&'a self, cx: &'a Cx, destination: &'a Destination, depth: Depth) -> BoxFuture<'a, Result<Reading, PlaceError>>;
+    /// Brings the bytes of `digest` from where `destination` is into a new OCI layout at `into`, every digest checked.
+    fn fetch<'a>(
+        &'a self,
+        cx: &'a Cx,
+        destination: &'a Destination,
+        digest: &'a Digest,
+        into: &'a Path,
+    ) -> BoxFuture<'a, Result<(), PlaceError>>;
+}
+
+/// How much of a destination is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Its digest.
+    Name,
+    /// Its digest, and the revision and version its config tells.
+    About,
+    /// Everything reachable from it is there.
+    Closure,
+}
+
+/// What a destination holds. All absent: nothing is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Digest of what is there; `None` when nothing is.
+    pub digest: Option<Digest>,
+    /// Revision label of what is there.
+    pub revision: Option<String>,
+    /// Version label of what is there.
+    pub version: Option<String>,
+    /// When it was made, as its config tells.
+    pub created: Option<String>,
+    /// What should be reachable from it and is not, for people; only with `Depth::Closure`.
+    pub missing: Option<String>,
 }
 
 /// What a preflight found. No problems means publishing can begin.
