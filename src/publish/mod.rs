@@ -2,7 +2,15 @@
 //! steps, keeps the journal, and writes down what is where. Knows no host and no protocol: `registry`, `forge` and
 //! `remote` implement the ports, `cli/wire` joins them.
 
+mod engine;
+mod journal;
+pub mod order;
+mod placements;
 mod port;
+
+pub use engine::{Engine, StepReport, StepState};
+pub use journal::{Entry, EntryKind, History, Journal};
+pub use placements::{PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError, PlacementState, Placements, Totals};
 
 pub use port::{
     ApprovedArtifact, Cx, Depth, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage, Step, StepName,
