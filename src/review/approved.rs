@@ -17,7 +17,7 @@ pub struct Approved<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotApproved {
     /// `review.json` is not what it should be.
-    #[error("{} is not valid: {0}", names::path::REVIEW)]
+    #[error("{file} is not valid: {0}", file = names::path::REVIEW)]
     Invalid(String),
     /// Review said no.
     #[error("review refused these outputs: {0}")]
