@@ -3,6 +3,7 @@
 
 mod append;
 mod atomic;
+mod file;
 mod lock;
 mod read;
 mod scratch;
@@ -10,8 +11,9 @@ mod walk;
 
 pub use append::AppendFile;
 pub use atomic::{TEMPORARY_PREFIX, create_dir, rename_dir, sync_dir, write_atomic};
+pub use file::{copy, link_or_copy, move_file, open_regular, read_regular, set_mode, sync_file, sync_tree};
 pub use lock::{Lock, LockError};
-pub use read::{exists, is_dir, open, read_bounded, remove_tree, size_of};
+pub use read::{exists, is_dir, is_present, open, read_bounded, remove_tree, size_of};
 pub use scratch::Scratch;
 pub use walk::{Entry, EntryKind, walk};
 

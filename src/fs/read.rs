@@ -31,6 +31,16 @@ pub fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
+/// Does something exist there, following links, and telling absence (ENOENT only) from a failure to look?
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn is_present(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(PathError::at("inspect", path)(error)),
+    }
+}
+
 /// Is it a directory, not through a link?
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn is_dir(path: &Path) -> bool {

@@ -1,2 +1,16 @@
-//! The content store: OCI layouts by digest below `.stagefreight/objects` (spec/manifest.md §9), and full-closure
-//! verification on top.
+//! The content store: OCI image layouts by digest below `.stagefreight/objects` (spec/manifest.md §9), and full-closure
+//! verification on top. `Layout` reads one layout, `LayoutWriter` makes one, `ContentStore` keeps them. Knows nothing
+//! of manifests of ours, registries or builders; everything blocks, so callers on a runtime use a blocking thread.
+
+mod closure;
+mod content;
+mod error;
+mod index;
+mod layout;
+mod writer;
+
+pub use closure::Closure;
+pub use content::ContentStore;
+pub use error::StoreError;
+pub use layout::Layout;
+pub use writer::LayoutWriter;
