@@ -1,1 +1,22 @@
 //! The one HTTP client: TLS roots, proxy, timeouts, stall detection, the retry ladder, redirect policy, body factories.
+//!
+//! May use `core names error event world fs`. It knows methods, headers and bytes, and no protocol above them: what a
+//! status means beyond "try again" is for the caller to say. No other room builds an HTTP client.
+
+mod body;
+mod client;
+mod error;
+mod options;
+mod request;
+mod response;
+mod retry;
+
+pub use body::Body;
+pub use client::Client;
+pub use error::{HttpError, HttpErrorKind};
+pub use options::{Options, Timeouts};
+pub use request::{Replay, Request};
+pub use response::Response;
+pub use retry::{Budget, Ladder};
+
+pub use reqwest::{Method, StatusCode, Url, header};

@@ -1,0 +1,122 @@
+//! A request as a description that can be sent more than once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::body::Body;
+use super::header::{HeaderMap, HeaderName, HeaderValue};
+use super::retry::Budget;
+use super::{Method, Url};
+use crate::core::{SafeUrl, Secret};
+
+/// May the same request be sent again when nobody knows what became of the first?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// Yes: sending it twice is the same as sending it once.
+    Safe,
+    /// No: without a clear answer it ends as [`super::HttpErrorKind::Ambiguous`], and the caller looks what is there.
+    Once,
+}
+
+/// Told how many bytes of the current attempt have left.
+pub type OnProgress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// A request as a description that can be sent more than once: the body is made anew for every attempt.
+#[derive(Clone)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) url: SafeUrl,
+    pub(super) headers: HeaderMap,
+    pub(super) authorization: Option<Secret>,
+    pub(super) body: Body,
+    pub(super) replay: Replay,
+    pub(super) budget: Option<Arc<Budget>>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) on_progress: Option<OnProgress>,
+}
+
+impl Request {
+    /// A request without a body. GET, HEAD, PUT, DELETE are replay-safe by their definition (RFC 9110 §9.2.2), others
+    /// are not; [`Self::replay`] says otherwise where a protocol knows better.
+    pub fn new(method: Method, url: Url) -> Self {
+        let replay = if method.is_idempotent() { Replay::Safe } else { Replay::Once };
+        Self {
+            method,
+            url: SafeUrl::new(url),
+            headers: HeaderMap::new(),
+            authorization: None,
+            body: Body::Empty,
+            replay,
+            budget: None,
+            deadline: None,
+            on_progress: None,
+        }
+    }
+
+    /// Sets a header. A value that is no header value is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets the whole `Authorization` value; it never follows a redirect to another host.
+    #[must_use]
+    pub fn authorization(mut self, value: Option<Secret>) -> Self {
+        self.authorization = value;
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Says whether it may be repeated.
+    #[must_use]
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = replay;
+        self
+    }
+
+    /// Shares a budget of retries with the other requests of one operation.
+    #[must_use]
+    pub fn budget(mut self, budget: &Arc<Budget>) -> Self {
+        self.budget = Some(Arc::clone(budget));
+        self
+    }
+
+    /// Limits one attempt as a whole, until the headers of the answer.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Reports progress of the body.
+    #[must_use]
+    pub fn on_progress(mut self, on_progress: OnProgress) -> Self {
+        self.on_progress = Some(on_progress);
+        self
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Where it goes.
+    pub fn url(&self) -> &SafeUrl {
+        &self.url
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
+    }
+}
