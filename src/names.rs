@@ -87,6 +87,10 @@ env_vars! {
     HTTP_PROXY = "HTTP_PROXY", false, "Proxy for http.";
     HTTPS_PROXY = "HTTPS_PROXY", false, "Proxy for https.";
     NO_PROXY = "NO_PROXY", false, "Hosts that are reached without the proxy.";
+    GITHUB_ACTIONS = "GITHUB_ACTIONS", false, "`true` on GitHub, Gitea and Forgejo Actions: log groups, outputs, job summary.";
+    GITLAB_CI = "GITLAB_CI", false, "`true` on GitLab CI: log sections.";
+    GITHUB_OUTPUT = "GITHUB_OUTPUT", false, "File that step outputs are appended to.";
+    GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY", false, "File the job summary is appended to.";
     SF_CI_PROVIDER = "SF_CI_PROVIDER", false, "Overrides the detected CI provider: gitlab, github, gitea, forgejo, woodpecker, local.";
     SF_CI_EVENT = "SF_CI_EVENT", false, "Overrides the event: push, tag, merge_request, schedule, manual, release.";
     SF_CI_BRANCH = "SF_CI_BRANCH", false, "Overrides the branch.";

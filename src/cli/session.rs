@@ -10,6 +10,7 @@ use super::args::Global;
 use crate::error::{Error, Result};
 use crate::event::{Events, Sink};
 use crate::names;
+use crate::report::{Groups, Plain, PlainOptions, Terminal};
 use crate::world::World;
 
 /// How data is printed.
@@ -57,7 +58,7 @@ impl Session {
             Some(config) => world.cwd.join(config),
             None => directory.join(names::path::CONFIG),
         };
-        let renderer: Arc<dyn Sink> = Arc::new(Quiet);
+        let renderer = renderer(&world, global);
         let events = world.events(Arc::clone(&renderer));
         Ok(Self {
             directory,
@@ -119,8 +120,23 @@ async fn watch_signals(cancel: CancellationToken) {
     cancel.cancel();
 }
 
-struct Quiet;
-
-impl Sink for Quiet {
-    fn emit(&self, _: crate::event::Event) {}
+// Bars for a person at a terminal, plain lines for everything else.
+fn renderer(world: &World, global: &Global) -> Arc<dyn Sink> {
+    let env = &world.env;
+    let requests = env.get(names::env::STAGEFREIGHT_LOG) == Some("requests");
+    let clock = Arc::clone(&world.clock);
+    let now = Arc::new(move || clock.now());
+    let ci = env.get(names::env::CI).is_some();
+    let dumb = env.get(names::env::TERM) == Some("dumb");
+    if world.terminal.stderr && !ci && !dumb && !global.quiet {
+        return Arc::new(Terminal::new(now, global.verbose > 0, requests, env.redactor()));
+    }
+    let groups = match () {
+        () if env.is_true(names::env::GITHUB_ACTIONS) => Groups::Actions,
+        () if env.is_true(names::env::GITLAB_CI) => Groups::Gitlab,
+        () => Groups::None,
+    };
+    let options = PlainOptions { quiet: global.quiet, verbose: global.verbose > 0, requests, timestamps: ci, groups };
+    let stderr = world.clone();
+    Arc::new(Plain::new(Arc::new(move |text: &str| stderr.eprint(text)), now, options, env.redactor()))
 }

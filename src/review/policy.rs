@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::config::BaseImagePattern;
 
-    fn subject<'a>(artifacts: &'a [ArtifactFacts]) -> Subject<'a> {
+    fn subject(artifacts: &[ArtifactFacts]) -> Subject<'_> {
         Subject {
             outputs: b"o",
             destinations: b"d",

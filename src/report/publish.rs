@@ -1,0 +1,97 @@
+//! The publish screen: one line per repository and state, totals, and what to do next.
+
+use super::table::Table;
+use crate::core::{ByteSize, duration};
+use crate::names;
+use crate::publish::{Placement, PlacementState, Placements};
+
+/// The screen (ux: "publish, one registry failing"). `elapsed` is the whole run's.
+pub fn publish_screen(placements: &Placements, reviewed_at: &str, elapsed: std::time::Duration, dry_run: bool) -> String {
+    let verb = if dry_run { "would publish" } else { "publish" };
+    let mut text = format!(
+        "{verb}  outputs {:.12}…  version {}  approved by review {}\n",
+        placements.outputs_checksum,
+        placements.version,
+        reviewed_at.get(11..19).unwrap_or(reviewed_at)
+    );
+    let mut table = Table::indented(2);
+    let mut last = String::new();
+    for group in grouped(&placements.destinations) {
+        let first = group[0];
+        let repository = format!("{}/{}", first.host, first.path);
+        let shown = if repository == last { String::new() } else { repository.clone() };
+        last = repository;
+        let tags: Vec<&str> = group.iter().map(|placement| placement.tag.as_str()).collect();
+        table.row([shown, mark(first.state).to_owned(), tags.join(", "), detail(first)]);
+    }
+    text.push_str(&table.render());
+    text.push_str(&totals(placements, elapsed, dry_run));
+    text
+}
+
+// Neighbours of one repository, artifact and state share a line; failures and moves stand alone.
+fn grouped(all: &[Placement]) -> Vec<Vec<&Placement>> {
+    let mut groups: Vec<Vec<&Placement>> = Vec::new();
+    for placement in all {
+        let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
+            let same_place = last.host == placement.host && last.path == placement.path && last.expected == placement.expected;
+            same_place && last.state == placement.state && last.error == placement.error && last.moved_from == placement.moved_from
+        });
+        match groups.last_mut() {
+            Some(group) if joins => group.push(placement),
+            _ => groups.push(vec![placement]),
+        }
+    }
+    groups
+}
+
+pub(super) fn mark(state: PlacementState) -> &'static str {
+    match state {
+        PlacementState::Complete | PlacementState::Placed => "✓",
+        PlacementState::Failed | PlacementState::Conflict => "✗",
+        PlacementState::WouldPlace => "+",
+        PlacementState::Skipped | PlacementState::NotTried => "-",
+    }
+}
+
+fn detail(placement: &Placement) -> String {
+    let effort = if placement.required { "" } else { "  best effort" };
+    let digest = placement.expected.get(..19).unwrap_or(&placement.expected);
+    let text = match placement.state {
+        PlacementState::Complete => format!("{digest}  already there"),
+        PlacementState::Placed => match &placement.moved_from {
+            Some(from) => format!("{digest}  moved from {from}"),
+            None => format!("{digest}  placed"),
+        },
+        PlacementState::WouldPlace => format!("{digest}  would be placed"),
+        PlacementState::Failed | PlacementState::Conflict => {
+            placement.error.as_ref().map_or_else(|| "failed".to_owned(), |error| error.message.clone())
+        }
+        PlacementState::Skipped => "left out of this run".to_owned(),
+        PlacementState::NotTried => "not tried: the run was interrupted".to_owned(),
+    };
+    format!("{text}{effort}")
+}
+
+fn totals(placements: &Placements, elapsed: std::time::Duration, dry_run: bool) -> String {
+    let totals = &placements.totals;
+    let took = duration::human(elapsed);
+    if dry_run {
+        let open = placements.destinations.iter().filter(|p| p.state == PlacementState::WouldPlace).count();
+        return format!("{} of {} are complete, {open} would be placed   {took}   nothing was written\n", totals.complete, totals.expected);
+    }
+    let mut text = format!("placed {} of {}", totals.complete, totals.expected);
+    if totals.already_complete > 0 {
+        text.push_str(&format!(": {} were complete, {} placed now", totals.already_complete, totals.placed));
+    }
+    if totals.missing_required > 0 {
+        text.push_str(&format!("   {} required missing", totals.missing_required));
+    }
+    let writes = if totals.writes == 1 { "1 write".to_owned() } else { format!("{} writes", totals.writes) };
+    text.push_str(&format!("   {took}   {writes}"));
+    if totals.sent > 0 {
+        text.push_str(&format!("   {} sent", ByteSize(totals.sent)));
+    }
+    text.push_str(&format!("   record: {}\n", names::path::RESULTS));
+    text
+}
