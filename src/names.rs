@@ -101,3 +101,114 @@ env_vars! {
     SF_CI_WORKSPACE = "SF_CI_WORKSPACE", false, "Overrides the workspace directory.";
     SF_CI_PIPELINE_ID = "SF_CI_PIPELINE_ID", false, "Overrides the pipeline id.";
 }
+
+/// Variables CI systems set, one constant each. Only the `ci` room reads them; everybody else takes its
+/// `PipelineContext`.
+pub mod ci_env {
+    /// GitLab: `true` in a job.
+    pub const GITLAB_CI: &str = "GITLAB_CI";
+    /// GitLab: `push`, `web`, `merge_request_event`, …
+    pub const CI_PIPELINE_SOURCE: &str = "CI_PIPELINE_SOURCE";
+    /// GitLab, Woodpecker: the branch (Woodpecker: the target branch of a pull request).
+    pub const CI_COMMIT_BRANCH: &str = "CI_COMMIT_BRANCH";
+    /// GitLab, Woodpecker: the tag, on tag pipelines.
+    pub const CI_COMMIT_TAG: &str = "CI_COMMIT_TAG";
+    /// GitLab, Woodpecker: full commit id.
+    pub const CI_COMMIT_SHA: &str = "CI_COMMIT_SHA";
+    /// GitLab: default branch of the project.
+    pub const CI_DEFAULT_BRANCH: &str = "CI_DEFAULT_BRANCH";
+    /// GitLab: `group/project`.
+    pub const CI_PROJECT_PATH: &str = "CI_PROJECT_PATH";
+    /// GitLab: web address of the project.
+    pub const CI_PROJECT_URL: &str = "CI_PROJECT_URL";
+    /// GitLab: where the repository is checked out.
+    pub const CI_PROJECT_DIR: &str = "CI_PROJECT_DIR";
+    /// GitLab, Woodpecker: web address of the pipeline.
+    pub const CI_PIPELINE_URL: &str = "CI_PIPELINE_URL";
+    /// GitLab: id of the pipeline.
+    pub const CI_PIPELINE_ID: &str = "CI_PIPELINE_ID";
+    /// GitLab: id of the job.
+    pub const CI_JOB_ID: &str = "CI_JOB_ID";
+    /// GitLab: number of the merge request within its project.
+    pub const CI_MERGE_REQUEST_IID: &str = "CI_MERGE_REQUEST_IID";
+    /// GitLab: branch the changes come from.
+    pub const CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: &str = "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME";
+    /// GitLab: branch the changes shall go to.
+    pub const CI_MERGE_REQUEST_TARGET_BRANCH_NAME: &str = "CI_MERGE_REQUEST_TARGET_BRANCH_NAME";
+    /// GitLab: id of the project the changes come from.
+    pub const CI_MERGE_REQUEST_SOURCE_PROJECT_ID: &str = "CI_MERGE_REQUEST_SOURCE_PROJECT_ID";
+    /// GitLab: id of the project the changes shall go to.
+    pub const CI_MERGE_REQUEST_PROJECT_ID: &str = "CI_MERGE_REQUEST_PROJECT_ID";
+    /// GitLab: number of the pull request at an external host.
+    pub const CI_EXTERNAL_PULL_REQUEST_IID: &str = "CI_EXTERNAL_PULL_REQUEST_IID";
+    /// GitLab: branch the changes of an external pull request come from.
+    pub const CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME: &str = "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME";
+    /// GitLab: branch the changes of an external pull request shall go to.
+    pub const CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME: &str = "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_NAME";
+    /// GitLab: repository the changes of an external pull request come from.
+    pub const CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY: &str = "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY";
+    /// GitLab: repository the changes of an external pull request shall go to.
+    pub const CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY: &str = "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY";
+    /// Actions of GitHub, Gitea and Forgejo: `true` in a job.
+    pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+    /// Gitea's runner: `true` in a job.
+    pub const GITEA_ACTIONS: &str = "GITEA_ACTIONS";
+    /// Forgejo's runner: `true` in a job.
+    pub const FORGEJO_ACTIONS: &str = "FORGEJO_ACTIONS";
+    /// Actions: `push`, `pull_request`, `workflow_dispatch`, …
+    pub const GITHUB_EVENT_NAME: &str = "GITHUB_EVENT_NAME";
+    /// Actions: file with the webhook's payload.
+    pub const GITHUB_EVENT_PATH: &str = "GITHUB_EVENT_PATH";
+    /// Actions: `refs/heads/…`, `refs/tags/…` or `refs/pull/N/merge`.
+    pub const GITHUB_REF: &str = "GITHUB_REF";
+    /// Actions: the ref without its prefix.
+    pub const GITHUB_REF_NAME: &str = "GITHUB_REF_NAME";
+    /// Actions: `branch` or `tag`.
+    pub const GITHUB_REF_TYPE: &str = "GITHUB_REF_TYPE";
+    /// Actions: branch a pull request comes from.
+    pub const GITHUB_HEAD_REF: &str = "GITHUB_HEAD_REF";
+    /// Actions: branch a pull request shall go to.
+    pub const GITHUB_BASE_REF: &str = "GITHUB_BASE_REF";
+    /// Actions: full commit id.
+    pub const GITHUB_SHA: &str = "GITHUB_SHA";
+    /// Actions: address of the host.
+    pub const GITHUB_SERVER_URL: &str = "GITHUB_SERVER_URL";
+    /// Actions: `owner/name`.
+    pub const GITHUB_REPOSITORY: &str = "GITHUB_REPOSITORY";
+    /// Actions: id of the run, the same for all its jobs and attempts.
+    pub const GITHUB_RUN_ID: &str = "GITHUB_RUN_ID";
+    /// Actions: number of the run within its repository.
+    pub const GITHUB_RUN_NUMBER: &str = "GITHUB_RUN_NUMBER";
+    /// Actions: attempt of the run, from 1.
+    pub const GITHUB_RUN_ATTEMPT: &str = "GITHUB_RUN_ATTEMPT";
+    /// Actions: id of the job in the workflow file.
+    pub const GITHUB_JOB: &str = "GITHUB_JOB";
+    /// Actions: where the repository is checked out.
+    pub const GITHUB_WORKSPACE: &str = "GITHUB_WORKSPACE";
+    /// Woodpecker: `woodpecker`.
+    pub const CI_SYSTEM_NAME: &str = "CI_SYSTEM_NAME";
+    /// Woodpecker: `push`, `pull_request`, `tag`, `cron`, …
+    pub const CI_PIPELINE_EVENT: &str = "CI_PIPELINE_EVENT";
+    /// Woodpecker: `refs/heads/…`, `refs/tags/…`, `refs/pull/N/head`.
+    pub const CI_COMMIT_REF: &str = "CI_COMMIT_REF";
+    /// Woodpecker: number of the pull request.
+    pub const CI_COMMIT_PULL_REQUEST: &str = "CI_COMMIT_PULL_REQUEST";
+    /// Woodpecker: branch a pull request comes from.
+    pub const CI_COMMIT_SOURCE_BRANCH: &str = "CI_COMMIT_SOURCE_BRANCH";
+    /// Woodpecker: branch a pull request shall go to.
+    pub const CI_COMMIT_TARGET_BRANCH: &str = "CI_COMMIT_TARGET_BRANCH";
+    /// Woodpecker: `owner/name`.
+    pub const CI_REPO: &str = "CI_REPO";
+    /// Woodpecker: web address of the repository.
+    pub const CI_REPO_URL: &str = "CI_REPO_URL";
+    /// Woodpecker: default branch.
+    pub const CI_REPO_DEFAULT_BRANCH: &str = "CI_REPO_DEFAULT_BRANCH";
+    /// Woodpecker: number of the pipeline within its repository.
+    pub const CI_PIPELINE_NUMBER: &str = "CI_PIPELINE_NUMBER";
+    /// Woodpecker: name of the workflow.
+    pub const CI_WORKFLOW_NAME: &str = "CI_WORKFLOW_NAME";
+    /// Woodpecker: name of the step.
+    pub const CI_STEP_NAME: &str = "CI_STEP_NAME";
+    /// Woodpecker: where the repository is checked out.
+    pub const CI_WORKSPACE: &str = "CI_WORKSPACE";
+}

@@ -28,7 +28,7 @@ pub struct GitFacts {
     pub shallow: bool,
     /// Tags reachable from HEAD, nearest first.
     pub tags: Vec<ReachableTag>,
-    /// Web address of `origin` without credentials, when there is one.
+    /// Clone address of `origin` as configured, without credentials, when there is one.
     pub remote: Option<String>,
 }
 

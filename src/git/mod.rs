@@ -1,6 +1,9 @@
 //! Facts of the git repository: head, reachable tags, dirty files, remote, commit time. Read by the `git` binary,
-//! held as plain values. Uses `process`; knows nothing of config or plans.
+//! held as plain values. Uses `process`; knows nothing of config or plans, and changes nothing in the repository.
 
+mod distance;
 mod facts;
+mod read;
 
 pub use facts::{GitFacts, ReachableTag};
+pub use read::read;
