@@ -290,3 +290,6 @@ fn unconfirmed(step: &dyn Step, error: VerifyError) -> PlaceError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
