@@ -14,6 +14,8 @@ pub mod path {
     pub const PLAN: &str = ".stagefreight/plan.json";
     /// Every destination with its artifact, policy and credential name.
     pub const DESTINATIONS: &str = ".stagefreight/destinations.json";
+    /// How each artifact came to be.
+    pub const BUILDS: &str = ".stagefreight/builds.json";
     /// Review's verdict.
     pub const REVIEW: &str = ".stagefreight/review.json";
     /// What is where after publish.
