@@ -7,6 +7,7 @@ mod file;
 mod lock;
 mod read;
 mod scratch;
+mod stream;
 mod walk;
 
 pub use append::AppendFile;
@@ -15,6 +16,7 @@ pub use file::{copy, link_or_copy, move_file, open_regular, read_regular, set_mo
 pub use lock::{Lock, LockError};
 pub use read::{exists, is_dir, is_present, open, read_bounded, remove_tree, size_of};
 pub use scratch::Scratch;
+pub use stream::{create_new, open_no_follow, read_link};
 pub use walk::{Entry, EntryKind, walk};
 
 /// The outcome of every file operation.

@@ -1,0 +1,442 @@
+//! A Dockerfile as the embedded builder reads it: stages and instructions with their lines. Nothing is expanded yet.
+
+use parse_dockerfile::{Command as Form, HealthcheckArguments, Instruction, JsonOrStringArray, Source as Src};
+
+use super::expand::{Lexer, Variables};
+
+/// The most a Dockerfile may weigh: 1 MiB.
+pub const MAX_DOCKERFILE: u64 = 1 << 20;
+/// The most instructions one may have. (Images hold at most 127 layers anyway.)
+const MAX_INSTRUCTIONS: usize = 4096;
+
+/// Why a text is not a Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DockerfileError {
+    /// Line, from 1.
+    pub line: usize,
+    /// One fragment.
+    pub message: String,
+}
+
+/// A whole Dockerfile.
+#[derive(Debug, Clone)]
+pub struct Dockerfile {
+    /// The `# syntax=` directive.
+    pub syntax: Option<String>,
+    /// Reads its words.
+    pub lexer: Lexer,
+    /// `ARG` before the first `FROM`, with lines.
+    pub global_args: Vec<(usize, String)>,
+    /// Stages in order; at least one.
+    pub stages: Vec<Stage>,
+}
+
+/// `FROM` and what follows.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Line of `FROM`.
+    pub line: usize,
+    /// `AS name`, as written.
+    pub name: Option<String>,
+    /// Image or stage, with variables.
+    pub image: String,
+    /// `--platform`, with variables.
+    pub platform: Option<String>,
+    /// The instructions.
+    pub steps: Vec<Step>,
+}
+
+/// One instruction.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its line.
+    pub line: usize,
+    /// As written, on one line; for the history and for messages.
+    pub text: String,
+    /// What it says.
+    pub instruction: Verb,
+}
+
+/// What an instruction says. Texts hold variables unless it says otherwise.
+#[derive(Debug, Clone)]
+pub enum Verb {
+    /// `ARG`, everything after it.
+    Arg(String),
+    /// `ENV`, everything after it.
+    Env(String),
+    /// `LABEL`, everything after it.
+    Label(String),
+    /// `COPY` and `ADD`.
+    Copy(CopyStep),
+    /// `WORKDIR`.
+    Workdir(String),
+    /// `USER`.
+    User(String),
+    /// `EXPOSE`, word by word.
+    Expose(Vec<String>),
+    /// `VOLUME`, word by word.
+    Volume(Vec<String>),
+    /// `ENTRYPOINT`. Not expanded.
+    Entrypoint(Command),
+    /// `CMD`. Not expanded.
+    Cmd(Command),
+    /// `SHELL`. Not expanded.
+    Shell(Vec<String>),
+    /// `STOPSIGNAL`.
+    StopSignal(String),
+    /// `HEALTHCHECK`; the command is not expanded. `None` for `NONE`.
+    Healthcheck(Vec<(String, String)>, Option<Command>),
+    /// `MAINTAINER`. Not expanded.
+    Maintainer(String),
+    /// Something only BuildKit can do: the instruction's name, and why.
+    Foreign(&'static str, &'static str),
+}
+
+/// A command in one of its two forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `["a", "b"]`.
+    Exec(Vec<String>),
+    /// A line for the shell.
+    Shell(String),
+}
+
+/// `COPY` or `ADD`.
+#[derive(Debug, Clone)]
+pub struct CopyStep {
+    /// `ADD` unpacks archives.
+    pub add: bool,
+    /// Options by name; a repeated one (`--exclude`) stands repeatedly.
+    pub options: Vec<(String, Option<String>)>,
+    /// Sources.
+    pub sources: Vec<Source>,
+    /// Destination.
+    pub dest: String,
+}
+
+impl CopyStep {
+    /// The value of an option.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(key, _)| key == name).and_then(|(_, value)| value.as_deref())
+    }
+
+    /// Is a switch on? `--parents`, `--parents=true`.
+    pub fn switch(&self, name: &str) -> bool {
+        self.options.iter().any(|(key, value)| key == name && value.as_deref().is_none_or(|v| v == "true"))
+    }
+}
+
+/// Where `COPY` copies from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A path, perhaps with wildcards.
+    Path(String),
+    /// A here-document: name of the file, text, whether variables are expanded.
+    HereDoc(String, String, bool),
+}
+
+impl Dockerfile {
+    /// Reads a Dockerfile.
+    pub fn parse(text: &str) -> Result<Self, DockerfileError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let parsed = parse_dockerfile::parse(text).map_err(|error| {
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            DockerfileError { line: error.line(), message }
+        })?;
+        if parsed.instructions.len() > MAX_INSTRUCTIONS {
+            return Err(DockerfileError { line: 1, message: format!("more than {MAX_INSTRUCTIONS} instructions") });
+        }
+        let escape = parsed.parser_directives.escape.as_ref().map_or('\\', |directive| directive.value.value);
+        let reader = Reader { text, escape };
+        let global_args = parsed.global_args().map(|arg| (reader.line(arg.arg.span.start), arg.arguments.value.to_string())).collect();
+        let mut stages = Vec::new();
+        for stage in parsed.stages() {
+            let line = reader.line(stage.from.from.span.start);
+            let mut platform = None;
+            for flag in &stage.from.options {
+                match (&*flag.name.value, &flag.value) {
+                    ("platform", Some(value)) => platform = Some(value.value.to_string()),
+                    (other, _) => return Err(DockerfileError { line, message: format!("FROM has no option --{other}") }),
+                }
+            }
+            let steps = stage.instructions.iter().map(|i| reader.step(i)).collect::<Result<_, _>>()?;
+            let name = stage.from.as_.as_ref().map(|(_, name)| name.value.to_string());
+            stages.push(Stage { line, name, image: stage.from.image.value.to_string(), platform, steps });
+        }
+        let syntax = parsed.parser_directives.syntax.as_ref().map(|directive| directive.value.value.to_owned());
+        Ok(Self { syntax, lexer: Lexer { escape, raw: false }, global_args, stages })
+    }
+
+    /// Index of the stage a name or number means; names are compared without case, as in Docker.
+    pub fn stage(&self, name: &str) -> Option<usize> {
+        let by_name = self.stages.iter().rposition(|stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(name)));
+        by_name.or_else(|| name.parse().ok().filter(|index| *index < self.stages.len()))
+    }
+
+    /// Index of the stage to build.
+    pub fn target(&self, target: Option<&str>) -> Option<usize> {
+        match target {
+            Some(name) if !name.is_empty() => self.stage(name),
+            _ => self.stages.len().checked_sub(1),
+        }
+    }
+
+    /// The earlier stage an image name means for the stage at `at`.
+    pub fn earlier(&self, at: usize, image: &str) -> Option<usize> {
+        self.stages[..at].iter().rposition(|stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(image)))
+    }
+
+    /// Which stages the target needs, itself included. `globals` expand the names in `FROM`.
+    pub fn needed(&self, target: usize, globals: &Variables) -> Vec<bool> {
+        let mut needed = vec![false; self.stages.len()];
+        let mut pending = vec![target];
+        while let Some(at) = pending.pop() {
+            if std::mem::replace(&mut needed[at], true) {
+                continue;
+            }
+            let image = self.lexer.word(&self.stages[at].image, globals).unwrap_or_default();
+            pending.extend(self.earlier(at, &image));
+            for step in &self.stages[at].steps {
+                if let Verb::Copy(copy) = &step.instruction
+                    && let Some(from) = copy.option("from")
+                {
+                    pending.extend(self.copied_from(at, from));
+                }
+            }
+        }
+        needed
+    }
+
+    /// The earlier stage that `COPY --from` means, by name or number.
+    pub fn copied_from(&self, at: usize, from: &str) -> Option<usize> {
+        self.earlier(at, from).or_else(|| from.parse().ok().filter(|index| *index < at))
+    }
+
+    /// Global arguments with their defaults and without anything passed in, enough to find stages by name.
+    fn default_globals(&self) -> Variables {
+        let mut globals = Variables::new();
+        for (_, text) in &self.global_args {
+            for word in self.lexer.split(text) {
+                if let Some((name, value)) = word.split_once('=')
+                    && let Ok(value) = self.lexer.word(value, &globals)
+                {
+                    globals.insert(name.to_owned(), value);
+                }
+            }
+        }
+        globals
+    }
+}
+
+/// The first thing in a Dockerfile that only BuildKit can do, as line and reason; `None` when the embedded builder can
+/// build it. Stages that `target` does not need are not looked at.
+pub fn needs_buildkit(text: &str, target: Option<&str>) -> Option<(usize, String)> {
+    let dockerfile = match Dockerfile::parse(text) {
+        Ok(dockerfile) => dockerfile,
+        Err(error) => return Some((error.line, format!("the embedded builder cannot read it: {error}"))),
+    };
+    if let Some(syntax) = &dockerfile.syntax
+        && !is_standard(syntax)
+    {
+        return Some((1, format!("it selects another frontend, {syntax}")));
+    }
+    let needed = dockerfile.needed(dockerfile.target(target)?, &dockerfile.default_globals());
+    for (stage, _) in dockerfile.stages.iter().zip(&needed).filter(|(_, needed)| **needed) {
+        for step in &stage.steps {
+            match &step.instruction {
+                Verb::Foreign(name, why) => return Some((step.line, format!("{name} {why}"))),
+                Verb::Copy(copy) => {
+                    if let Some(why) = foreign_copy(copy) {
+                        return Some((step.line, why.to_owned()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+/// Names of the arguments a Dockerfile declares, in order, each once.
+pub fn declared_args(text: &str) -> Vec<String> {
+    let Ok(dockerfile) = Dockerfile::parse(text) else { return Vec::new() };
+    let in_stages = dockerfile.stages.iter().flat_map(|stage| &stage.steps).filter_map(|step| match &step.instruction {
+        Verb::Arg(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let mut names: Vec<String> = Vec::new();
+    for text in dockerfile.global_args.iter().map(|(_, text)| text.as_str()).chain(in_stages) {
+        for word in dockerfile.lexer.split(text) {
+            let name = word.split('=').next().unwrap_or_default().to_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// Is it Docker's own Dockerfile syntax, whose subset we read?
+pub fn is_standard(syntax: &str) -> bool {
+    let name = syntax.split(['@', ' ']).next().unwrap_or_default();
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    name == "docker/dockerfile" || name.starts_with("docker/dockerfile:")
+}
+
+/// Why a `COPY` or `ADD` is BuildKit's, when it is.
+pub fn foreign_copy(copy: &CopyStep) -> Option<&'static str> {
+    for (name, _) in &copy.options {
+        match name.as_str() {
+            "chown" | "chmod" | "link" | "exclude" => {}
+            "from" | "parents" if !copy.add => {}
+            "checksum" | "keep-git-dir" | "unpack" => return Some("this ADD option works on downloads, which are BuildKit's"),
+            _ => return Some("the embedded builder does not know one of its options"),
+        }
+    }
+    let remote = |text: &str| {
+        let scheme = ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|prefix| text.starts_with(prefix));
+        scheme || (text.starts_with("github.com/") && text.contains(".git"))
+    };
+    let downloads = copy.add && copy.sources.iter().any(|source| matches!(source, Source::Path(path) if remote(path)));
+    downloads.then_some("ADD downloads a remote source")
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    escape: char,
+}
+
+impl Reader<'_> {
+    fn line(&self, at: usize) -> usize {
+        self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    }
+
+    // The rest of an instruction's lines as one: continuations joined, comments between them dropped.
+    fn joined(&self, text: &str) -> String {
+        let mut out = String::new();
+        for (index, line) in text.lines().enumerate() {
+            if index > 0 && (line.trim_start().starts_with('#') || line.trim().is_empty()) {
+                continue;
+            }
+            match line.trim_end().strip_suffix(self.escape) {
+                Some(line) => out.push_str(line),
+                None => {
+                    out.push_str(line);
+                    break;
+                }
+            }
+        }
+        out
+    }
+
+    fn command(&self, form: &Form<'_>) -> Command {
+        match form {
+            Form::Exec(words) => Command::Exec(words.value.iter().map(|word| word.value.to_string()).collect()),
+            Form::Shell(text) => Command::Shell(self.joined(text.value).trim().to_owned()),
+            _ => Command::Shell(String::new()),
+        }
+    }
+
+    fn step(&self, instruction: &Instruction<'_>) -> Result<Step, DockerfileError> {
+        let words = |list: &[parse_dockerfile::UnescapedString<'_>]| list.iter().map(|word| word.value.to_string()).collect::<Vec<_>>();
+        let (at, verb) = match instruction {
+            Instruction::Arg(i) => (&i.arg, Verb::Arg(i.arguments.value.to_string())),
+            Instruction::Env(i) => (&i.env, Verb::Env(i.arguments.value.to_string())),
+            Instruction::Label(i) => (&i.label, Verb::Label(i.arguments.value.to_string())),
+            Instruction::Copy(i) => (&i.copy, Verb::Copy(copy(false, &i.options, &i.src, &i.dest.value))),
+            Instruction::Add(i) => (&i.add, Verb::Copy(copy(true, &i.options, &i.src, &i.dest.value))),
+            Instruction::Workdir(i) => (&i.workdir, Verb::Workdir(i.arguments.value.to_string())),
+            Instruction::User(i) => (&i.user, Verb::User(i.arguments.value.to_string())),
+            Instruction::Expose(i) => (&i.expose, Verb::Expose(words(&i.arguments))),
+            Instruction::Volume(i) => {
+                let list = match &i.arguments {
+                    JsonOrStringArray::Json(list) => words(&list.value),
+                    JsonOrStringArray::String(list) => words(list),
+                };
+                (&i.volume, Verb::Volume(list))
+            }
+            Instruction::Entrypoint(i) => (&i.entrypoint, Verb::Entrypoint(self.command(&i.arguments))),
+            Instruction::Cmd(i) => (&i.cmd, Verb::Cmd(self.command(&i.arguments))),
+            Instruction::Shell(i) => (&i.shell, Verb::Shell(words(&i.arguments))),
+            Instruction::Stopsignal(i) => (&i.stopsignal, Verb::StopSignal(i.arguments.value.to_string())),
+            Instruction::Maintainer(i) => (&i.maintainer, Verb::Maintainer(i.name.value.to_string())),
+            Instruction::Healthcheck(i) => {
+                let options = i
+                    .options
+                    .iter()
+                    .map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()).unwrap_or_default()));
+                let command = match &i.arguments {
+                    HealthcheckArguments::Cmd { arguments, .. } => Some(self.command(arguments)),
+                    _ => None,
+                };
+                (&i.healthcheck, Verb::Healthcheck(options.collect(), command))
+            }
+            Instruction::Run(i) => (&i.run, Verb::Foreign("RUN", "runs a command, which needs BuildKit")),
+            Instruction::Onbuild(i) => (&i.onbuild, Verb::Foreign("ONBUILD", "is BuildKit's")),
+            _ => return Err(DockerfileError { line: 1, message: "an instruction the embedded builder does not know".to_owned() }),
+        };
+        let start = at.span.start.min(self.text.len());
+        let text = self.joined(&self.text[start..]).split_whitespace().collect::<Vec<_>>().join(" ");
+        Ok(Step { line: self.line(start), text, instruction: verb })
+    }
+}
+
+fn copy(add: bool, options: &[parse_dockerfile::Flag<'_>], sources: &[Src<'_>], dest: &str) -> CopyStep {
+    let options = options.iter().map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()))).collect();
+    let sources = sources
+        .iter()
+        .filter_map(|source| match source {
+            Src::Path(path) => Some(Source::Path(path.value.to_string())),
+            Src::HereDoc(doc) => Some(Source::HereDoc(String::new(), doc.value.to_string(), doc.expand)),
+            _ => None,
+        })
+        .collect();
+    CopyStep { add, options, sources, dest: dest.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_which_line_needs_buildkit() {
+        for (text, target, expected) in [
+            ("FROM scratch\nCOPY a /\n", None, None),
+            ("FROM a\nENV X=1\nRUN true\n", None, Some((3, "RUN runs a command, which needs BuildKit"))),
+            ("FROM a AS build\nRUN true\nFROM scratch\nCOPY a /\n", None, None),
+            (
+                "FROM a AS build\nRUN true\nFROM scratch\nCOPY --from=build a /\n",
+                None,
+                Some((2, "RUN runs a command, which needs BuildKit")),
+            ),
+            ("FROM a AS build\nRUN true\nFROM scratch\nCOPY --from=0 a /\n", None, Some((2, "RUN runs a command, which needs BuildKit"))),
+            ("ARG B=build\nFROM a AS build\nRUN true\nFROM ${B}\n", None, Some((3, "RUN runs a command, which needs BuildKit"))),
+            ("FROM scratch AS x\nFROM a AS build\nRUN true\n", Some("X"), None),
+            ("FROM scratch\nADD https://example.com/x /\n", None, Some((2, "ADD downloads a remote source"))),
+            ("FROM scratch\nONBUILD COPY a /\n", None, Some((2, "ONBUILD is BuildKit's"))),
+            ("# syntax=docker/dockerfile:1\nFROM scratch\n", None, None),
+            ("# syntax=example.com/other:1\nFROM scratch\n", None, Some((1, "it selects another frontend, example.com/other:1"))),
+        ] {
+            let found = needs_buildkit(text, target);
+            assert_eq!(found.as_ref().map(|(line, why)| (*line, why.as_str())), expected, "{text}");
+        }
+        assert!(needs_buildkit("FROM scratch\nBOGUS x\n", None).is_some_and(|(line, _)| line == 2));
+    }
+
+    #[test]
+    fn lists_declared_arguments_once() {
+        let text = "ARG VERSION=1 X\nFROM scratch\nARG TARGETARCH\nARG VERSION\nARG Y=\"a b\"\n";
+        assert_eq!(declared_args(text), ["VERSION", "X", "TARGETARCH", "Y"]);
+    }
+
+    #[test]
+    fn joins_lines_of_a_shell_command() {
+        let text = "FROM scratch\nCMD a \\\n  # comment\n  b \\\n\n  c\nLABEL x=y\n";
+        let dockerfile = Dockerfile::parse(text).expect("parses");
+        let Verb::Cmd(command) = &dockerfile.stages[0].steps[0].instruction else { panic!("CMD") };
+        assert_eq!(command, &Command::Shell("a   b   c".to_owned()));
+        assert_eq!((dockerfile.stages[0].steps[1].line, dockerfile.stages[0].steps[0].text.as_str()), (7, "CMD a b c"));
+    }
+}
