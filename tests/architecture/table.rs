@@ -56,6 +56,8 @@ const PUBLISH_PORTS: &[&str] = &[
     "Preflight",
     "Problem",
     "Observation",
+    "Depth",
+    "Reading",
     "Placed",
     "PlaceError",
     "PlaceErrorKind",
@@ -63,8 +65,11 @@ const PUBLISH_PORTS: &[&str] = &[
     "VerifyError",
 ];
 
+/// What test code of every room may name besides: tests prepare files, and make the world a port asks for.
+pub const IN_TESTS: &[&str] = &["fs", "world"];
+
 /// What publish says about where things are: values that `verify` and `report` read.
-const PUBLISH_VALUES: &[&str] = &["Placement", "Placements", "PlacementState", "State", "Outcome", "Summary"];
+const PUBLISH_VALUES: &[&str] = &["Placement", "Placements", "PlacementState", "PlacementError", "Totals"];
 
 /// Destinations as perform wrote them: they cross the `Target` port.
 const DESTINATIONS: &[&str] = &["Destination", "DestinationTarget"];

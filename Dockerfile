@@ -1,0 +1,31 @@
+# The image of the docker action and of CI jobs: the static binary on a base with docker, buildx, git and CA
+# certificates. The binary is the entrypoint; there is no shell in between.
+#
+#   docker buildx build -t stagefreight .
+#
+# Without a network: with a binary that exists already (`scripts/dist` makes dist/stagefreight) and a base of one's own.
+#
+#   docker buildx build -t stagefreight --build-context binary=dist --build-arg BASE=my-base .
+
+# docker:cli carries the docker client, the buildx plugin, git and certificates.
+ARG BASE=docker:28-cli
+ARG RUST=rust:1.95-bookworm
+
+FROM ${RUST} AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends musl-tools \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY rust-toolchain.toml ./
+RUN rustup target add "$(uname -m)-unknown-linux-musl"
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    scripts/dist /out
+
+# A named context `binary` takes the place of this stage, and then the stage above is not built.
+FROM scratch AS binary
+COPY --from=build /out/stagefreight /stagefreight
+
+FROM ${BASE}
+COPY --from=binary --chmod=0755 /stagefreight /usr/local/bin/stagefreight
+ENTRYPOINT ["/usr/local/bin/stagefreight"]
