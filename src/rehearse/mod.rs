@@ -1,1 +1,9 @@
-//! Rehearsal: an embedded OCI registry on loopback over an on-disk layout, with a fault plan.
+//! Rehearsal: servers on loopback that behave like the real ones, and misbehave on request.
+//!
+//! [`registry`] is an OCI distribution server over a directory; [`fault`] is the data that says at which request it
+//! answers wrongly, slowly or not at all. May use `core names error event fs store`; knows no client and no command.
+
+pub mod fault;
+pub mod registry;
+
+pub use fault::{Fault, FaultPlan};

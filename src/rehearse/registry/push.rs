@@ -1,0 +1,397 @@
+//! Push: upload sessions, mounts and manifests (end-4a to end-7b, end-11, end-13, end-14).
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RANGE};
+use hyper::{Response, StatusCode};
+use tokio::sync::mpsc;
+
+use super::access::Grant;
+use super::body::{Body, Inbound};
+use super::range::chunk;
+use super::refusal::{Code, Refusal, Result};
+use super::route::Query;
+use super::service::{State, digest_header, put, target};
+use super::storage::{Session, Storage, Stored, Target, Writer};
+use crate::core::oci::{Descriptor, Manifest, ManifestError, ManifestKind, media_type};
+use crate::core::reference::check_path;
+use crate::core::{Digest, Tag};
+
+/// Pieces of a body between the network and the disk.
+const AHEAD: usize = 8;
+
+/// Tags one `PUT` may set, as the specification allows to limit.
+const MOST_TAGS: usize = 32;
+
+/// `POST /v2/<name>/blobs/uploads/`: a mount, a whole blob, or a session.
+pub async fn begin(state: &State, name: &str, query: &Query, grant: &Grant, body: &mut Inbound) -> Result<Response<Body>> {
+    if let Some(digest) = query.get("mount") {
+        let digest = parse(digest)?;
+        if mount(state, name, &digest, query.get("from"), grant).await? {
+            return Ok(created(&format!("/v2/{name}/blobs/{digest}"), &digest));
+        }
+    }
+    let digest = query.get("digest").map(parse).transpose()?;
+    let limits = &state.options.limits;
+    let (most, age) = (limits.uploads, limits.upload_age);
+    let name_owned = name.to_owned();
+    let id = match state.disk(move |storage| storage.begin_upload(&name_owned, most, age)).await? {
+        Session::Begun(id) => id,
+        Session::TooMany => {
+            let message = format!("{name} has {most} upload sessions open; finish or cancel some");
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message).header(hyper::header::RETRY_AFTER, "5"));
+        }
+    };
+    // With a digest and a body this is the whole blob; without a body the client means to send it afterwards.
+    if let (Some(digest), Some(first)) = (digest, body.next().await?) {
+        let mut writer = open(state, name, &id).await?;
+        let outcome = match receive(writer, Some(first), body).await {
+            (again, Ok(())) => {
+                writer = again;
+                close(state, name, &id, writer, digest).await
+            }
+            (_, Err(refusal)) => Err(refusal),
+        };
+        if outcome.is_err() {
+            let name = name.to_owned();
+            state.disk(move |storage| storage.cancel_upload(&name, &id)).await?;
+        }
+        return outcome;
+    }
+    let mut response = progress(name, &id, 0, StatusCode::ACCEPTED);
+    if state.options.chunk_min > 0 {
+        put(&mut response, HeaderName::from_static("oci-chunk-min-length"), &state.options.chunk_min.to_string());
+    }
+    Ok(response)
+}
+
+/// `PATCH /v2/<name>/blobs/uploads/<id>`: a chunk with `Content-Range`, or a stream without.
+pub async fn append(state: &State, name: &str, id: &str, headers: &HeaderMap, body: &mut Inbound) -> Result<Response<Body>> {
+    let writer = open(state, name, id).await?;
+    check_range(&writer, name, id, headers, body)?;
+    body.at_most(state.options.limits.blob.saturating_sub(writer.offset()));
+    let (writer, outcome) = receive(writer, None, body).await;
+    // What arrived stays, also when the connection broke: the session's Range tells the client where to go on.
+    let offset = writer.offset();
+    state.keep_hash(id, writer.hash());
+    outcome?;
+    Ok(progress(name, id, offset, StatusCode::ACCEPTED))
+}
+
+/// `PUT /v2/<name>/blobs/uploads/<id>?digest=`: the last chunk, the whole blob, or nothing more.
+pub async fn finish(state: &State, name: &str, id: &str, query: &Query, headers: &HeaderMap, body: &mut Inbound) -> Result<Response<Body>> {
+    let digest = query.get("digest").ok_or_else(|| Refusal::bad(Code::DigestInvalid, "the closing PUT names no digest"))?;
+    let digest = parse(digest)?;
+    let writer = open(state, name, id).await?;
+    let before = writer.offset();
+    if headers.contains_key(CONTENT_RANGE) {
+        check_range(&writer, name, id, headers, body)?;
+    }
+    body.at_most(state.options.limits.blob.saturating_sub(before));
+    match receive(writer, None, body).await {
+        (writer, Ok(())) => close(state, name, id, writer, digest).await,
+        (mut writer, Err(refusal)) => {
+            // A client that repeats its PUT sends the same bytes again: half of them must not be in front.
+            state.blocking(move |_| writer.rewind(before).map_err(Refusal::from)).await?;
+            Err(refusal)
+        }
+    }
+}
+
+/// `GET /v2/<name>/blobs/uploads/<id>`
+pub async fn status(state: &State, name: &str, id: &str) -> Result<Response<Body>> {
+    let (name_owned, id_owned) = (name.to_owned(), id.to_owned());
+    let size = state.disk(move |storage| storage.upload_size(&name_owned, &id_owned)).await?.ok_or_else(|| no_session(name, id))?;
+    Ok(progress(name, id, size, StatusCode::NO_CONTENT))
+}
+
+/// `DELETE /v2/<name>/blobs/uploads/<id>`
+pub async fn cancel(state: &State, name: &str, id: &str) -> Result<Response<Body>> {
+    let (name_owned, id_owned) = (name.to_owned(), id.to_owned());
+    state.keep_hash(id, None);
+    if !state.disk(move |storage| storage.cancel_upload(&name_owned, &id_owned)).await? {
+        return Err(no_session(name, id));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// `PUT /v2/<name>/manifests/<reference>`
+pub async fn manifest(
+    state: &State,
+    name: &str,
+    reference: &str,
+    query: &Query,
+    headers: &HeaderMap,
+    body: &mut Inbound,
+) -> Result<Response<Body>> {
+    let target = target(reference)?;
+    let mut tags = tags_of(&target, query)?;
+    body.at_most(state.options.limits.manifest as u64);
+    let raw = body.collect().await?;
+    let manifest = Manifest::parse(raw).map_err(|error| invalid(&error))?;
+    let digest = digest_of(&target, query, &manifest)?;
+    let stored = Stored { media_type: media_type_of(headers, &manifest)?, raw: manifest.raw.clone(), digest: digest.clone() };
+    let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
+    for tag in &tags {
+        state.remember(name, tag).await?;
+    }
+    let (immutable, name_owned) = (state.immutable.clone(), name.to_owned());
+    let stored_tags = tags.clone();
+    let put_it = state.blocking(move |storage| {
+        storage.put_manifest::<Refusal>(&name_owned, &manifest, &stored, &stored_tags, || {
+            check_children(storage, &name_owned, &manifest)?;
+            for tag in stored_tags.iter().filter(|tag| immutable.is_match(tag.as_str())) {
+                match storage.tag(&name_owned, tag)? {
+                    Some(there) if there != stored.digest => return Err(kept(tag, &there)),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    });
+    put_it.await?;
+    let mut response = created(&format!("/v2/{name}/manifests/{digest}"), &digest);
+    if let Some(subject) = subject.filter(|_| state.options.referrers) {
+        put(&mut response, HeaderName::from_static("oci-subject"), subject.as_str());
+    }
+    if matches!(target, Target::Digest(_)) {
+        for tag in tags.drain(..) {
+            response.headers_mut().append(HeaderName::from_static("oci-tag"), super::pull::value(tag.as_str()));
+        }
+    }
+    Ok(response)
+}
+
+async fn mount(state: &State, name: &str, digest: &Digest, from: Option<&str>, grant: &Grant) -> Result<bool> {
+    let from = from.filter(|from| !from.is_empty());
+    // Without `from` we look wherever this client may read ("automatic content discovery").
+    let sources: Option<Vec<String>> = match from {
+        Some(from) if check_path(from).is_ok() && grant.allows(from, super::access::Action::Pull) => Some(vec![from.to_owned()]),
+        Some(_) => Some(Vec::new()),
+        None => grant.readable().map(|names| names.map(ToOwned::to_owned).collect()),
+    };
+    let (name, digest) = (name.to_owned(), digest.clone());
+    let mounted = state.disk(move |storage| match sources {
+        None => storage.discover_blob(&name, &digest),
+        Some(sources) => {
+            for from in sources {
+                if storage.mount_blob(&name, &from, &digest)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+    });
+    mounted.await
+}
+
+async fn open(state: &State, name: &str, id: &str) -> Result<Writer> {
+    let hash = state.take_hash(id);
+    let (name_owned, id_owned) = (name.to_owned(), id.to_owned());
+    let writer = state.disk(move |storage| storage.write_upload(&name_owned, &id_owned, hash));
+    writer.await?.ok_or_else(|| no_session(name, id))
+}
+
+/// Moves a body to disk: the network fills a short queue, a blocking thread hashes and writes. Always gives the writer back.
+async fn receive(mut writer: Writer, first: Option<Bytes>, body: &mut Inbound) -> (Writer, Result<()>) {
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(AHEAD);
+    let disk = tokio::task::spawn_blocking(move || {
+        let mut outcome = Ok(());
+        while let Some(piece) = pieces.blocking_recv() {
+            outcome = writer.write(&piece).map_err(Refusal::from);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        (writer, outcome)
+    });
+    let mut outcome = Ok(());
+    let mut next = first;
+    loop {
+        let piece = match next.take() {
+            Some(piece) => piece,
+            None => match body.next().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(refusal) => {
+                    outcome = Err(refusal);
+                    break;
+                }
+            },
+        };
+        // A closed queue means that the disk failed; it says how below.
+        if sender.send(piece).await.is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    match disk.await {
+        Ok((writer, written)) => (writer, written.and(outcome)),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+async fn close(state: &State, name: &str, id: &str, writer: Writer, digest: Digest) -> Result<Response<Body>> {
+    state.keep_hash(id, None);
+    let (name_owned, wanted) = (name.to_owned(), digest.clone());
+    match state.disk(move |storage| storage.close_upload(&name_owned, writer, &wanted)).await? {
+        Ok(_) => Ok(created(&format!("/v2/{name}/blobs/{digest}"), &digest)),
+        Err(actual) => {
+            let message = format!("the bytes received have digest {actual}, not {digest}; the upload session is closed");
+            Err(Refusal::bad(Code::DigestInvalid, message))
+        }
+    }
+}
+
+// A chunk must begin where the session ends, and be as long as it says.
+fn check_range(writer: &Writer, name: &str, id: &str, headers: &HeaderMap, body: &mut Inbound) -> Result<()> {
+    let Some(header) = headers.get(CONTENT_RANGE) else { return Ok(()) };
+    let range = header.to_str().ok().and_then(chunk);
+    let Some((first, last)) = range else {
+        return Err(Refusal::bad(Code::BlobUploadInvalid, "Content-Range of a chunk is `<first>-<last>`, both inclusive"));
+    };
+    let offset = writer.offset();
+    if first != offset {
+        let message = format!("the session has {offset} bytes; this chunk begins at {first}");
+        return Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, message)
+            .header(LOCATION, session(name, id))
+            .header(RANGE, held(offset)));
+    }
+    let length = last - first + 1;
+    if body.announced().is_some_and(|announced| announced != length) {
+        return Err(Refusal::bad(Code::SizeInvalid, format!("Content-Range names {length} bytes, Content-Length another number")));
+    }
+    body.at_most(length);
+    Ok(())
+}
+
+fn check_children(storage: &Storage, name: &str, manifest: &Manifest) -> Result<()> {
+    let mut errors = Vec::new();
+    let mut check = |descriptor: &Descriptor, found: Option<u64>| match found {
+        Some(size) if size == descriptor.size => {}
+        Some(size) => {
+            let message = format!("{} has {size} bytes, the manifest says {}", descriptor.digest, descriptor.size);
+            errors.push((Code::SizeInvalid, message, serde_json::json!({ "digest": descriptor.digest })));
+        }
+        None => {
+            let message = format!("the manifest refers to {}, which {name} does not hold", descriptor.digest);
+            errors.push((Code::ManifestBlobUnknown, message, serde_json::json!({ "digest": descriptor.digest })));
+        }
+    };
+    for blob in manifest.blobs().filter(|blob| !media_type::is_foreign_layer(&blob.media_type) || blob.urls.is_empty()) {
+        check(blob, storage.blob_size(name, &blob.digest)?);
+    }
+    for child in &manifest.manifests {
+        // An index may list blobs too: BuildKit's cache does.
+        let found = match storage.manifest_size(name, &child.digest)? {
+            Some(size) => Some(size),
+            None => storage.blob_size(name, &child.digest)?,
+        };
+        check(child, found);
+    }
+    errors.truncate(20);
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::several(StatusCode::BAD_REQUEST, errors)) }
+}
+
+fn tags_of(target: &Target, query: &Query) -> Result<Vec<Tag>> {
+    let parameters = query
+        .all("tag")
+        .take(MOST_TAGS + 1)
+        .map(|text| text.parse::<Tag>().map_err(|error| Refusal::bad(Code::TagInvalid, error.to_string())));
+    let mut tags = parameters.collect::<Result<Vec<_>>>()?;
+    if tags.len() > MOST_TAGS {
+        let message = format!("at most {MOST_TAGS} tags are set by one request");
+        return Err(Refusal::new(StatusCode::URI_TOO_LONG, Code::TagInvalid, message));
+    }
+    match target {
+        Target::Tag(_) if !tags.is_empty() => Err(Refusal::bad(Code::TagInvalid, "tag parameters go with a push by digest")),
+        Target::Tag(tag) => {
+            tags.push(tag.clone());
+            Ok(tags)
+        }
+        Target::Digest(_) => Ok(tags),
+    }
+}
+
+fn digest_of(target: &Target, query: &Query, manifest: &Manifest) -> Result<Digest> {
+    let claimed = match target {
+        Target::Digest(digest) => Some(digest.clone()),
+        Target::Tag(_) => query.get("digest").map(parse).transpose()?,
+    };
+    let Some(claimed) = claimed else { return Ok(manifest.digest()) };
+    let mut digester = claimed.digester();
+    digester.update(&manifest.raw);
+    let actual = digester.finish();
+    if actual == claimed {
+        return Ok(claimed);
+    }
+    Err(Refusal::bad(Code::DigestInvalid, format!("the manifest has digest {actual}, not {claimed}")))
+}
+
+// The header decides what is served later; a document that says otherwise would be read in two ways (CVE-2021-41190).
+fn media_type_of(headers: &HeaderMap, manifest: &Manifest) -> Result<String> {
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let header = header.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let Some(header) = header.filter(|text| !text.is_empty()) else { return Ok(manifest.media_type.clone()) };
+    if header != manifest.media_type {
+        // A document without mediaType is what the header says, when that is of the same kind.
+        let says_nothing = !serde_json::from_slice::<serde_json::Value>(&manifest.raw).is_ok_and(|json| json["mediaType"].is_string());
+        let same_kind = media_type::is_manifest(&header) && media_type::is_index(&header) == (manifest.kind == ManifestKind::Index);
+        if !(says_nothing && same_kind) {
+            let message = format!("Content-Type is {header}, the manifest is {}", manifest.media_type);
+            return Err(Refusal::bad(Code::ManifestInvalid, message));
+        }
+    }
+    if media_type::is_manifest(&header) {
+        return Ok(header);
+    }
+    Err(Refusal::bad(Code::ManifestInvalid, format!("{header} is not a type of manifest this registry holds")))
+}
+
+fn invalid(error: &ManifestError) -> Refusal {
+    match error {
+        ManifestError::TooLarge(_) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, error.to_string()),
+        _ => Refusal::bad(Code::ManifestInvalid, error.to_string()),
+    }
+}
+
+fn parse(digest: &str) -> Result<Digest> {
+    digest.parse().map_err(|error| Refusal::bad(Code::DigestInvalid, format!("{error}")))
+}
+
+fn kept(tag: &Tag, there: &Digest) -> Refusal {
+    let message = format!("tag {tag} is immutable here and names {there}");
+    Refusal::new(StatusCode::CONFLICT, Code::Denied, message)
+}
+
+fn no_session(name: &str, id: &str) -> Refusal {
+    let id: String = id.chars().take(64).collect();
+    Refusal::missing(Code::BlobUploadUnknown, format!("{name} has no upload session {id}"))
+}
+
+fn session(name: &str, id: &str) -> String {
+    format!("/v2/{name}/blobs/uploads/{id}")
+}
+
+// `0-0` for an empty session, as every registry says it, although it reads like one byte.
+fn held(offset: u64) -> String {
+    format!("0-{}", offset.saturating_sub(1))
+}
+
+fn progress(name: &str, id: &str, offset: u64, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    put(&mut response, LOCATION, &session(name, id));
+    put(&mut response, RANGE, &held(offset));
+    put(&mut response, HeaderName::from_static("docker-upload-uuid"), id);
+    response
+}
+
+fn created(location: &str, digest: &Digest) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::CREATED;
+    put(&mut response, LOCATION, location);
+    digest_header(&mut response, digest);
+    response
+}
