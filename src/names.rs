@@ -83,6 +83,10 @@ env_vars! {
     REGISTRY_AUTH_FILE = "REGISTRY_AUTH_FILE", false, "Podman's credentials file.";
     XDG_RUNTIME_DIR = "XDG_RUNTIME_DIR", false, "Where Podman keeps `containers/auth.json`.";
     DOCKER_HOST = "DOCKER_HOST", false, "Endpoint of the Docker engine.";
+    DOCKER_CONTEXT = "DOCKER_CONTEXT", false, "Docker context whose engine builds.";
+    DOCKER_CERT_PATH = "DOCKER_CERT_PATH", false, "Client certificates for `DOCKER_HOST`.";
+    DOCKER_TLS_VERIFY = "DOCKER_TLS_VERIFY", false, "Whether the Docker engine's certificate is checked.";
+    SSH_AUTH_SOCK = "SSH_AUTH_SOCK", false, "SSH agent, for an engine at `ssh://`.";
     BUILDKIT_HOST = "BUILDKIT_HOST", false, "Endpoint of a BuildKit daemon.";
     BUILDX_CONFIG = "BUILDX_CONFIG", false, "Directory of buildx state.";
     SSL_CERT_FILE = "SSL_CERT_FILE", false, "Additional certificate authorities (PEM).";

@@ -41,6 +41,11 @@ pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes a symbolic link at `at` to `target`.
+pub fn link(target: &Path, at: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, at).map_err(PathError::at("link", at))
+}
+
 /// Asks the system to keep a directory's entries. Some file systems cannot; the data is safe there in their own way.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn sync_dir(path: &Path) {

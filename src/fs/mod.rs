@@ -12,11 +12,11 @@ mod stream;
 mod walk;
 
 pub use append::AppendFile;
-pub use atomic::{TEMPORARY_PREFIX, create_dir, rename_dir, sync_dir, write_atomic};
+pub use atomic::{TEMPORARY_PREFIX, create_dir, link, rename_dir, sync_dir, write_atomic};
 pub use file::{copy, link_or_copy, move_file, open_regular, read_regular, set_mode, sync_file, sync_tree};
 pub use linked::{create_writable, link_count, link_file, modified, names_in, open_writable, remove_file, rename_file};
 pub use lock::{Lock, LockError};
-pub use read::{exists, is_dir, is_present, open, read_bounded, remove_tree, size_of};
+pub use read::{exists, is_dir, is_present, open, read_bounded, real_path, remove_tree, size_of};
 pub use scratch::Scratch;
 pub use stream::{create_new, open_no_follow, read_link};
 pub use walk::{Entry, EntryKind, walk};

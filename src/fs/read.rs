@@ -53,6 +53,11 @@ pub fn size_of(path: &Path) -> Result<u64> {
     std::fs::metadata(path).map(|meta| meta.len()).map_err(PathError::at("inspect", path))
 }
 
+/// Where a path really is, every link followed. Fails when nothing is there.
+pub fn real_path(path: &Path) -> Result<std::path::PathBuf> {
+    std::fs::canonicalize(path).map_err(PathError::at("find", path))
+}
+
 /// Removes a directory with everything in it, or nothing when it is not there.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn remove_tree(path: &Path) -> Result<()> {

@@ -1,0 +1,87 @@
+//! Which program drives BuildKit, and where BuildKit is.
+
+use std::fmt;
+
+use crate::names::env;
+use crate::process::Child;
+use crate::world::World;
+
+use super::session::Session;
+
+/// The program that speaks to BuildKit for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// The docker CLI with its buildx plugin.
+    Docker,
+    /// The `buildx` binary by itself.
+    Standalone,
+}
+
+impl Tool {
+    /// Both, in the order they are tried.
+    pub const ALL: [Self; 2] = [Self::Docker, Self::Standalone];
+
+    /// The program's name.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Standalone => "buildx",
+        }
+    }
+
+    /// A child `buildx …` in a private session. Of our environment it gets what names the engine, and nothing else.
+    pub(super) fn buildx(self, world: &World, session: &Session) -> Child {
+        let child = self.bare(world, session);
+        match self {
+            Self::Docker => child.arg("buildx"),
+            Self::Standalone => child,
+        }
+    }
+
+    /// A child of the program itself, as `docker info` needs it.
+    pub(super) fn bare(self, world: &World, session: &Session) -> Child {
+        let mut child = Child::new(world, self.program())
+            .env(env::DOCKER_CONFIG, session.docker_config().display().to_string())
+            .env(env::BUILDX_CONFIG, session.buildx_config().display().to_string())
+            // What buildx adds by itself differs between versions; every build says what it wants.
+            .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
+            .env("DOCKER_CLI_HINTS", "false")
+            .env(env::NO_COLOR, "1");
+        for name in [env::DOCKER_HOST, env::DOCKER_CONTEXT, env::DOCKER_CERT_PATH, env::DOCKER_TLS_VERIFY, env::SSH_AUTH_SOCK] {
+            child = child.pass(world, name);
+        }
+        child
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "docker buildx",
+            Self::Standalone => "buildx",
+        })
+    }
+}
+
+/// Where BuildKit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// In the Docker engine, whose containerd image store can export an OCI layout. Holds the builder's name, which is
+    /// the name of the docker context.
+    Engine(String),
+    /// In a container that buildx starts on the Docker engine, because the engine's own image store cannot export an
+    /// OCI layout.
+    Container,
+    /// At an address: `BUILDKIT_HOST`.
+    Remote(String),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(_) => f.write_str("the docker engine"),
+            Self::Container => f.write_str("a builder container on the docker engine"),
+            Self::Remote(address) => f.write_str(address),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Which builder makes an image, and why: what the config says, else BuildKit where it answers, else the embedded
+//! builder where the Dockerfile permits, else an error that names the line in the way.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::buildx::{self, Found};
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::plan::{BuilderChoice, BuilderKind};
+use crate::world::World;
+
+/// How to get BuildKit, for every error that asks for it.
+const GET_BUILDKIT: &str = "install docker with its buildx plugin and start the engine, or set BUILDKIT_HOST to a BuildKit daemon";
+
+/// What there is to build with. The embedded builder is always there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// A BuildKit that answered.
+    pub buildx: Option<Found>,
+    /// Why there is none, one sentence; empty when there is.
+    pub why_not: String,
+}
+
+/// Looks, for at most two seconds, with real connections.
+pub async fn probe(world: &World, workspace: &Path, events: &Events, cancel: &CancellationToken) -> Available {
+    match buildx::find(world, workspace, cancel).await {
+        Ok(found) => {
+            events.detail(format!("BuildKit answers: {found}"));
+            Available { buildx: Some(found), why_not: String::new() }
+        }
+        Err(why_not) => {
+            events.detail(format!("no BuildKit: {why_not}"));
+            Available { buildx: None, why_not }
+        }
+    }
+}
+
+/// What decides about one build.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Id of the build.
+    pub build: &'a str,
+    /// `builder:` of the config; none or `auto` leaves it to us.
+    pub configured: Option<&'a str>,
+    /// Provenance or an SBOM is asked for, which only BuildKit makes.
+    pub attestations: bool,
+    /// First line of the Dockerfile that only BuildKit can do, and what is there.
+    pub needs_buildkit: Option<&'a (u32, String)>,
+}
+
+/// Decides. Pure: the same facts give the same choice.
+pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice> {
+    let choice = |kind, why: String| Ok(BuilderChoice { kind, why });
+    match (facts.configured, &available.buildx) {
+        (Some("buildx"), Some(found)) => choice(BuilderKind::Buildx, format!("configured; {found}")),
+        (Some("buildx"), None) => {
+            Err(Error::missing(format!("build {} is configured for buildx, but {}", facts.build, available.why_not)).hint(GET_BUILDKIT))
+        }
+        (Some("embedded"), _) => match obstacle(facts) {
+            None => choice(BuilderKind::Embedded, "configured".to_owned()),
+            Some(obstacle) => Err(Error::usage(format!("build {} is configured for the embedded builder, but {obstacle}", facts.build))
+                .hint("set `builder: buildx`, or take out what needs BuildKit")),
+        },
+        (None | Some("auto"), Some(found)) => choice(BuilderKind::Buildx, format!("BuildKit answers: {found}")),
+        (None | Some("auto"), None) => match obstacle(facts) {
+            None => choice(BuilderKind::Embedded, format!("{}, and the Dockerfile needs no BuildKit", available.why_not)),
+            Some(obstacle) => {
+                Err(Error::missing(format!("build {} needs BuildKit: {obstacle}, and {}", facts.build, available.why_not))
+                    .hint(GET_BUILDKIT))
+            }
+        },
+        (Some(other), _) => {
+            Err(Error::usage(format!("build {}: builder `{other}` is not known", facts.build)).hint("use auto, buildx or embedded"))
+        }
+    }
+}
+
+fn obstacle(facts: &Facts<'_>) -> Option<String> {
+    match facts.needs_buildkit {
+        Some((line, what)) => Some(format!("line {line} of its Dockerfile is `{what}`")),
+        None if facts.attestations => Some("it asks for provenance or an SBOM, which only BuildKit attests".to_owned()),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::buildx::{Endpoint, Tool};
+    use super::*;
+    use crate::error::Kind;
+
+    fn with_buildkit() -> Available {
+        let found = Found {
+            tool: Tool::Docker,
+            version: "0.13.1".into(),
+            endpoint: Endpoint::Engine("default".into()),
+            buildkit: Some("0.12.5".into()),
+        };
+        Available { buildx: Some(found), why_not: String::new() }
+    }
+
+    fn without() -> Available {
+        Available { buildx: None, why_not: "docker is not installed and buildx is not installed".into() }
+    }
+
+    #[test]
+    fn every_case_gives_a_builder_or_the_way_out() {
+        let run = (7, "RUN make".to_owned());
+        let facts = |configured, needs_buildkit| Facts { build: "app", configured, attestations: false, needs_buildkit };
+        let chosen = |facts: Facts<'_>, available: &Available| match choose(&facts, available) {
+            Ok(choice) => format!("{:?}: {}", choice.kind, choice.why),
+            Err(error) => format!("{:?}: {}", error.kind(), error.message()),
+        };
+        let table = [
+            (facts(None, None), with_buildkit(), "Buildx: BuildKit answers: docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5"),
+            (
+                facts(Some("auto"), Some(&run)),
+                with_buildkit(),
+                "Buildx: BuildKit answers: docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5",
+            ),
+            (
+                facts(None, None),
+                without(),
+                "Embedded: docker is not installed and buildx is not installed, and the Dockerfile needs no BuildKit",
+            ),
+            (
+                facts(None, Some(&run)),
+                without(),
+                "Missing: build app needs BuildKit: line 7 of its Dockerfile is `RUN make`, and docker is not installed and buildx is not installed",
+            ),
+            (facts(Some("embedded"), None), with_buildkit(), "Embedded: configured"),
+            (
+                facts(Some("embedded"), Some(&run)),
+                with_buildkit(),
+                "Usage: build app is configured for the embedded builder, but line 7 of its Dockerfile is `RUN make`",
+            ),
+            (
+                facts(Some("buildx"), None),
+                with_buildkit(),
+                "Buildx: configured; docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5",
+            ),
+            (
+                facts(Some("buildx"), None),
+                without(),
+                "Missing: build app is configured for buildx, but docker is not installed and buildx is not installed",
+            ),
+            (facts(Some("podman"), None), without(), "Usage: build app: builder `podman` is not known"),
+        ];
+        for (facts, available, expected) in table {
+            assert_eq!(chosen(facts, &available), expected);
+        }
+    }
+
+    #[test]
+    fn attestations_need_buildkit() {
+        let facts = Facts { build: "app", configured: None, attestations: true, needs_buildkit: None };
+        let error = choose(&facts, &without()).expect_err("nobody attests");
+        assert_eq!(error.kind(), Kind::Missing);
+        assert!(error.message().contains("provenance or an SBOM"), "{error}");
+    }
+}
