@@ -1,0 +1,173 @@
+//! `builds`: order without circles, paths inside the repository, platforms.
+
+use indexmap::IndexMap;
+
+use super::templates::{self, Use};
+use super::{Scope, check_reference, known, paths};
+use crate::config::decode::{Cx, IdMap, NameMap, Scalar};
+use crate::config::problem::Problem;
+use crate::config::resolved::{Build, DockerBuild};
+use crate::config::span::{Span, Spanned, Text};
+use crate::config::written::{self, Compression, DockerBuilder, Provenance};
+use crate::core::Platform;
+
+/// Resolves the section.
+pub fn resolve(map: IdMap<written::Build>, scope: &mut Scope<'_>, cx: &mut Cx) -> IndexMap<String, Build> {
+    let ids = known(&map);
+    let mut resolved = IndexMap::new();
+    let mut edges: Edges = IndexMap::new();
+    for (id, entry) in map.entries {
+        match entry.value {
+            Some(written::Build::Docker(build)) => {
+                let (build, needs) = docker(&id, *build, &ids, scope, cx);
+                edges.insert(id.clone(), needs);
+                resolved.insert(id, build);
+            }
+            // Reported as not supported yet when they were read.
+            Some(written::Build::Binary(_) | written::Build::Archive(_) | written::Build::Command(_)) | None => {}
+        }
+    }
+    report_circles(&edges, cx);
+    resolved
+}
+
+/// Build id → the ids it needs, with their places.
+type Edges = IndexMap<String, Vec<(String, Span)>>;
+
+fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'_>, cx: &mut Cx) -> (Build, Vec<(String, Span)>) {
+    let written::DockerBuild {
+        dockerfile,
+        context,
+        target,
+        platforms,
+        build_args,
+        labels,
+        builder,
+        provenance,
+        sbom,
+        compression,
+        depends_on,
+        required,
+        // Reported as not supported yet when they were read.
+        build_mode: _,
+        secrets: _,
+        stage: _,
+        cache: _,
+        select_tags: _,
+    } = build;
+    let mut needs = Vec::new();
+    for text in depends_on.map(|many| many.items).unwrap_or_default() {
+        let bare = text.value.strip_prefix("build:").unwrap_or(&text.value).to_owned();
+        let reference = Spanned { value: bare, span: text.span };
+        if reference.value == id {
+            cx.report(Problem::at(text.span, format!("build `{id}` depends on itself")).hint("remove it from `depends_on`"));
+        } else if check_reference(&reference, "build", ids, cx) {
+            needs.push((reference.value, text.span));
+        }
+    }
+    let embedded = matches!(builder, Some(DockerBuilder::Embedded));
+    if embedded && (matches!(provenance, Some(Provenance::Min | Provenance::Max)) || sbom == Some(true)) {
+        cx.warn(Problem::new(
+            format!("build `{id}`: `provenance` and `sbom` are made by BuildKit; the embedded builder leaves them out"),
+            None,
+        ));
+    }
+    let docker = DockerBuild {
+        dockerfile: dockerfile.and_then(|path| paths::inside(&path, "dockerfile", cx)),
+        context: context.and_then(|path| paths::inside(&path, "context", cx)).unwrap_or_else(|| ".".to_owned()),
+        target: target.map(|target| target.value),
+        platforms: platforms.map(|platforms| parse_platforms(platforms, cx)).unwrap_or_default(),
+        args: values(build_args, "build argument", scope, cx),
+        labels: values(labels, "label", scope, cx),
+        builder: builder.map(|builder| match builder {
+            DockerBuilder::Auto => "auto".to_owned(),
+            DockerBuilder::Buildx => "buildx".to_owned(),
+            DockerBuilder::Embedded => "embedded".to_owned(),
+        }),
+        provenance: provenance.and_then(|provenance| match provenance {
+            Provenance::Off => None,
+            Provenance::Min => Some("min".to_owned()),
+            Provenance::Max => Some("max".to_owned()),
+        }),
+        sbom: sbom.unwrap_or(false),
+        compression: compression.map(|compression| match compression {
+            Compression::Gzip => "gzip".to_owned(),
+            Compression::Zstd => "zstd".to_owned(),
+        }),
+    };
+    let depends_on = needs.iter().map(|(id, _)| id.clone()).collect();
+    (Build { id: id.to_owned(), required: required.unwrap_or(true), depends_on, docker }, needs)
+}
+
+fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> {
+    if platforms.value.is_empty() {
+        cx.report(
+            Problem::at(platforms.span, "`platforms` is empty")
+                .hint("leave it out for this machine's platform, or name one: [linux/amd64]"),
+        );
+    }
+    let mut parsed: Vec<Platform> = Vec::with_capacity(platforms.value.len());
+    for text in platforms.value {
+        match text.value.parse::<Platform>() {
+            Ok(platform) if parsed.contains(&platform) => {
+                cx.report(Problem::at(text.span, format!("platform `{platform}` is named twice")).hint("remove one"));
+            }
+            Ok(platform) => parsed.push(platform),
+            Err(error) => cx.report(Problem::at(text.span, error.to_string())),
+        }
+    }
+    parsed
+}
+
+/// A map of templates: build arguments and labels.
+fn values(map: Option<NameMap<Spanned<Scalar>>>, what: &str, scope: &Scope<'_>, cx: &mut Cx) -> IndexMap<String, String> {
+    let mut values = IndexMap::new();
+    for (key, value) in map.map(|map| map.entries).unwrap_or_default() {
+        if key.text.is_empty() || key.text.contains(['=', ' ', '\t', '\n', '\0']) {
+            cx.report(Problem::at(key.span, format!("`{}` is not the name of a {what}", key.text.escape_debug())));
+        }
+        let template = Spanned { value: value.value.0, span: value.span };
+        templates::check(&template, Use::Value, scope, cx);
+        values.insert(key.text, template.value);
+    }
+    values
+}
+
+/// Reports each circle of `depends_on` once, named in full.
+fn report_circles(edges: &Edges, cx: &mut Cx) {
+    let mut done: Vec<&str> = Vec::new();
+    for start in edges.keys() {
+        if !done.contains(&start.as_str()) {
+            let mut walk = Walk { edges, path: Vec::new(), done: &mut done };
+            walk.visit(start, None, cx);
+        }
+    }
+}
+
+struct Walk<'e, 'd> {
+    edges: &'e Edges,
+    path: Vec<&'e str>,
+    done: &'d mut Vec<&'e str>,
+}
+
+impl<'e> Walk<'e, '_> {
+    fn visit(&mut self, id: &'e str, span: Option<Span>, cx: &mut Cx) {
+        if let Some(from) = self.path.iter().position(|other| *other == id) {
+            let mut circle: Vec<&str> = self.path[from..].to_vec();
+            circle.push(id);
+            let message = format!("builds depend on each other in a circle: {}", circle.join(" → "));
+            cx.report(Problem::new(message, span).hint("remove one of these `depends_on`"));
+            return;
+        }
+        if self.done.contains(&id) {
+            return;
+        }
+        self.path.push(id);
+        let edges = self.edges;
+        for (next, span) in edges.get(id).into_iter().flatten() {
+            self.visit(next, Some(*span), cx);
+        }
+        self.path.pop();
+        self.done.push(id);
+    }
+}

@@ -1,0 +1,117 @@
+//! From as-written to resolved: ids are looked up, defaults filled in, patterns compiled. Every as-written struct is
+//! taken apart without `..`, so that a new key cannot be forgotten here.
+
+mod builds;
+mod git;
+mod paths;
+mod publish;
+mod registries;
+mod security;
+mod templates;
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+use super::decode::{Cx, IdMap};
+use super::problem::Problem;
+use super::resolved::Config;
+use super::span::Text;
+use super::suggest;
+use super::written::Document;
+
+/// Resolves a document. Problems go to `cx`; what could not be resolved is left out of the result, which is then of no use.
+pub fn resolve(document: Document, cx: &mut Cx) -> Config {
+    let Document {
+        version,
+        vars,
+        vars_from_env,
+        defaults: _,
+        registries,
+        git,
+        builds,
+        publish,
+        security,
+        // Reported as not supported yet when they were read.
+        forges: _,
+        repos: _,
+        build_cache: _,
+        retention: _,
+        signing: _,
+        release: _,
+        ci: _,
+        remotes: _,
+        store: _,
+    } = document;
+    if version.value != 1 {
+        let message = format!("config version {} is not known", version.value);
+        cx.report(Problem::at(version.span, message).hint("this program reads version 1; a newer file needs a newer program"));
+    }
+    let vars = vars.map_or_else(IndexMap::new, |vars| vars.entries.into_iter().map(|(key, value)| (key.text, value.value.0)).collect());
+    let env_allowed = env_allowed(vars_from_env.unwrap_or_default(), cx);
+    let registries = registries.unwrap_or_default();
+    let builds = builds.unwrap_or_default();
+    let mut scope = Scope { env_allowed: &env_allowed, used: HashSet::new() };
+    let known_registries = known(&registries);
+    let registries = registries::resolve(registries, &mut scope, cx);
+    let known_builds = known(&builds);
+    let builds = builds::resolve(builds, &mut scope, cx);
+    let (git, patterns) = git::resolve(git, &mut scope, cx);
+    let lookup = publish::Lookup { registries: &known_registries, resolved: &registries, builds: &known_builds, patterns: &patterns };
+    let publish = publish::resolve(publish.unwrap_or_default(), &lookup, &mut scope, cx);
+    git::warn_unused(&patterns, &scope.used, cx);
+    let security = security::resolve(security, cx);
+    Config { vars, registries, git, builds, publish, security, env_allowed, assumed: false }
+}
+
+/// What every section is resolved with.
+struct Scope<'c> {
+    /// Names `{env:}` may read.
+    env_allowed: &'c [String],
+    /// Names of patterns that something uses: `branches.main`, `tags.stable`.
+    used: HashSet<String>,
+}
+
+/// The ids of a section, also of entries that could not be read.
+fn known<T>(map: &IdMap<T>) -> Vec<String> {
+    map.ids().map(str::to_owned).collect()
+}
+
+/// Looks an id up; an unknown one is reported with the nearest name.
+fn check_reference(id: &Text, what: &str, known: &[String], cx: &mut Cx) -> bool {
+    if known.contains(&id.value) {
+        return true;
+    }
+    let names = || known.iter().map(String::as_str);
+    let problem = Problem::at(id.span, format!("{what} `{}` is not defined", id.value)).label(suggest::label(&id.value, names()));
+    let plural = if what == "registry" { "registries".to_owned() } else { format!("{what}s") };
+    cx.report(if known.is_empty() {
+        problem.hint(format!("no {plural} are defined here"))
+    } else {
+        problem.hint(format!("{plural} defined here: {}", suggest::list(names())))
+    });
+    false
+}
+
+fn env_allowed(names: Vec<Text>, cx: &mut Cx) -> Vec<String> {
+    let mut allowed = Vec::with_capacity(names.len());
+    for name in names {
+        let mut bytes = name.value.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            cx.report(Problem::at(name.span, format!("`{}` is not the name of an environment variable", name.value)));
+        } else if is_secret_name(&name.value) {
+            let message = format!("`{}` holds a secret by its name; templates end up in tags, labels and logs", name.value);
+            cx.report(Problem::at(name.span, message).hint("give the value a name that does not say token, password, secret or key"));
+        } else {
+            allowed.push(name.value);
+        }
+    }
+    allowed
+}
+
+/// The names the redactor hides by convention.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["_TOKEN", "_PASS", "_PASSWORD", "_KEY"].iter().any(|end| name.ends_with(end)) || name.contains("SECRET")
+}

@@ -1,0 +1,168 @@
+//! `builds`.
+
+use super::later::{BuildCacheWatch, BuildOutput, BuildSecret, Crucible, Stage};
+use super::{kinds, written};
+use crate::config::decode::{IdMap, Later, NameMap, OneOrMany, Scalar};
+use crate::config::span::{Spanned, Text};
+
+kinds! {
+    /// Something that is built.
+    Build {
+        /// A container image.
+        Docker(Box<DockerBuild>) = "docker",
+        ; later
+        /// A program.
+        Binary(Box<BinaryBuild>) = "binary",
+        /// An archive of built files.
+        Archive(Box<ArchiveBuild>) = "archive",
+        /// A command of your own.
+        Command(Box<CommandBuild>) = "command",
+    }
+}
+
+written! {
+    /// A container image.
+    DockerBuild {
+        /// Dockerfile below the repository. Default: the one that is found.
+        dockerfile: Option<Text>,
+        /// Build context below the repository. Default `.`.
+        context: Option<Text>,
+        /// Stage to build. Default: the last.
+        target: Option<Text>,
+        /// Platforms. Default: linux on this machine's architecture.
+        platforms: Option<Spanned<Vec<Text>>>,
+        /// Build arguments. Values are templates. Never put a secret here.
+        build_args: Option<NameMap<Spanned<Scalar>>>,
+        /// Additional labels. Values are templates.
+        labels: Option<NameMap<Spanned<Scalar>>>,
+        /// auto, buildx or embedded. Default auto.
+        builder: Option<DockerBuilder>,
+        /// BuildKit provenance attestation: off, min or max. Default off, so that equal inputs give equal digests.
+        provenance: Option<Provenance>,
+        /// BuildKit SBOM attestation. Default false.
+        sbom: Option<bool>,
+        /// Layer compression of the embedded builder: gzip or zstd. Default gzip.
+        compression: Option<Compression>,
+        /// Builds that come first: one id or a list.
+        depends_on: Option<OneOrMany<Text>>,
+        /// `false`: a failure of this build does not fail the run. Default true.
+        required: Option<bool>,
+        /// crucible: build twice and compare.
+        build_mode: Option<Later<Text>>,
+        /// BuildKit secrets.
+        secrets: Option<Later<Vec<BuildSecret>>>,
+        /// A built program that is copied into the context first.
+        stage: Option<Later<Stage>>,
+        /// Files that invalidate caches.
+        cache: Option<Later<BuildCacheWatch>>,
+        /// Words for selecting builds on the command line.
+        select_tags: Option<Later<Vec<Text>>>,
+    }
+}
+
+super::words! {
+    /// Who builds an image.
+    DockerBuilder "builder" {
+        /// The embedded builder where it can, else BuildKit.
+        Auto = "auto",
+        /// BuildKit through buildx.
+        Buildx = "buildx",
+        /// Our own, without a daemon.
+        Embedded = "embedded",
+    }
+}
+
+super::words! {
+    /// BuildKit's provenance.
+    Provenance "provenance" {
+        /// None.
+        Off = "off",
+        /// `mode=min`.
+        Min = "min",
+        /// `mode=max`.
+        Max = "max",
+    }
+}
+
+super::words! {
+    /// Layer compression.
+    Compression "compression" {
+        /// gzip.
+        Gzip = "gzip",
+        /// zstd.
+        Zstd = "zstd",
+    }
+}
+
+written! {
+    /// A program. Not supported yet.
+    BinaryBuild {
+        /// go, rust, node, elixir, dotnet, c, python, jvm, android.
+        builder: Text,
+        /// What to build: a path or a list of arguments.
+        command: Option<OneOrMany<Text>>,
+        /// Entry point.
+        from: Option<Text>,
+        /// Name of the program.
+        output: Option<Text>,
+        /// Platforms.
+        platforms: Option<Vec<Text>>,
+        /// Arguments.
+        args: Option<Vec<Text>>,
+        /// Environment.
+        env: Option<NameMap<Spanned<Scalar>>>,
+        /// Compress the program.
+        compress: Option<bool>,
+        /// Toolchain image.
+        image: Option<Text>,
+        /// Build twice and compare.
+        crucible: Option<Crucible>,
+        /// Build mode.
+        build_mode: Option<Text>,
+        /// Builds that come first.
+        depends_on: Option<OneOrMany<Text>>,
+        /// A failure fails the run.
+        required: Option<bool>,
+        /// Words for selecting builds.
+        select_tags: Option<Vec<Text>>,
+    }
+}
+
+written! {
+    /// An archive. Not supported yet.
+    ArchiveBuild {
+        /// Build whose files are packed.
+        depends_on: OneOrMany<Text>,
+        /// auto, tar.gz, tar.zst, zip, binary.
+        format: Option<Text>,
+        /// Name template.
+        name: Option<Text>,
+        /// Files added.
+        include: Option<Vec<Text>>,
+        /// Write checksums.
+        checksums: Option<bool>,
+        /// A failure fails the run.
+        required: Option<bool>,
+    }
+}
+
+written! {
+    /// A command of your own. Not supported yet.
+    CommandBuild {
+        /// Text or argument vector.
+        command: OneOrMany<Text>,
+        /// Image it runs in.
+        image: Option<Text>,
+        /// Files it makes.
+        outputs: Vec<BuildOutput>,
+        /// Environment.
+        env: Option<NameMap<Spanned<Scalar>>>,
+        /// Builds that come first.
+        depends_on: Option<OneOrMany<Text>>,
+        /// A failure fails the run.
+        required: Option<bool>,
+    }
+}
+
+/// Builds by id.
+pub type Builds = IdMap<Build>;

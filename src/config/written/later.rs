@@ -1,0 +1,607 @@
+//! Shapes of sections and kinds whose capability does not exist yet (spec/build.md T.1, T.2): their keys are checked
+//! and in the schema, their use is reported as not supported yet.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::written;
+use crate::config::decode::{Cx, Decode, IdMap, NameMap, OneOrMany, Scalar};
+use crate::config::node::{Node, Value};
+use crate::config::span::{Spanned, Text};
+
+written! {
+    /// A forge. Not supported yet.
+    Forge {
+        /// gitlab, github, gitea, forgejo.
+        provider: Text,
+        /// Web address.
+        url: Text,
+        /// Prefix of the credential variables.
+        credentials: Option<Text>,
+    }
+}
+
+written! {
+    /// A repository on a forge. Not supported yet.
+    Repo {
+        /// Id of `forges`.
+        forge: Text,
+        /// Project path.
+        project: Text,
+        /// primary, mirror, publish-origin.
+        roles: Option<Vec<Text>>,
+        /// Branches with a meaning.
+        branches: Option<RepoBranches>,
+        /// Directory of the primary.
+        worktree: Option<Text>,
+        /// Ref.
+        r#ref: Option<Text>,
+        /// What is kept in step.
+        sync: Option<Sync>,
+    }
+}
+
+written! {
+    /// Branches with a meaning.
+    RepoBranches {
+        /// Default branch.
+        default: Option<Text>,
+    }
+}
+
+/// `sync`: a word, or words per facet.
+#[derive(Debug, Clone)]
+pub enum Sync {
+    /// `current`, `all` or `exact`.
+    All(Text),
+    /// Per facet.
+    Facets(SyncFacets),
+}
+
+impl Decode for Sync {
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Self> {
+        if let Value::Map(_) = node.value { SyncFacets::decode(node, cx).map(Self::Facets) } else { Text::decode(node, cx).map(Self::All) }
+    }
+}
+
+impl JsonSchema for Sync {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sync".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "enum": ["current", "all", "exact"] }, generator.subschema_for::<SyncFacets>()] })
+    }
+}
+
+written! {
+    /// What is kept in step, per facet.
+    SyncFacets {
+        /// Branches.
+        branches: Option<Facet>,
+        /// Tags.
+        tags: Option<Facet>,
+        /// Releases.
+        releases: Option<Facet>,
+    }
+}
+
+/// A facet: a word, or a map.
+#[derive(Debug, Clone)]
+pub enum Facet {
+    /// `current`, `all` or `exact`.
+    Word(Text),
+    /// In detail.
+    Detail(Box<FacetDetail>),
+}
+
+impl Decode for Facet {
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Self> {
+        if let Value::Map(_) = node.value { Box::decode(node, cx).map(Self::Detail) } else { Text::decode(node, cx).map(Self::Word) }
+    }
+}
+
+impl JsonSchema for Facet {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Facet".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "enum": ["current", "all", "exact"] }, generator.subschema_for::<FacetDetail>()] })
+    }
+}
+
+written! {
+    /// A facet in detail.
+    FacetDetail {
+        /// current, all, exact.
+        scope: Option<Text>,
+        /// Remove what is not here.
+        prune: Option<bool>,
+        /// Move what moved.
+        force: Option<bool>,
+        /// Releases: drafts too.
+        drafts: Option<bool>,
+        /// Only these.
+        only: Option<Vec<Text>>,
+        /// Only names that match.
+        r#match: Option<Text>,
+        /// Releases: true, false or link.
+        assets: Option<Scalar>,
+    }
+}
+
+written! {
+    /// Build cache. Not supported yet.
+    BuildCache {
+        /// off, local, shared, hybrid.
+        mode: Option<Text>,
+        /// The builder that holds it.
+        builder: Option<CacheBuilder>,
+        /// Cache on this machine.
+        local: Option<LocalCache>,
+        /// Cache at a registry.
+        external: Option<ExternalCache>,
+        /// What is tidied away.
+        cleanup: Option<Cleanup>,
+    }
+}
+
+written! {
+    /// The builder that holds the cache.
+    CacheBuilder {
+        /// Backend.
+        backend: Option<Text>,
+        /// Builder name.
+        name: Option<Text>,
+        /// Driver.
+        driver: Option<Text>,
+        /// Docker context.
+        context: Option<Text>,
+    }
+}
+
+written! {
+    /// Cache on this machine.
+    LocalCache {
+        /// Directory.
+        path: Option<Text>,
+        /// What is kept.
+        retention: Option<CacheRetention>,
+    }
+}
+
+written! {
+    /// Cache at a registry.
+    ExternalCache {
+        /// Registry id.
+        registry: Option<Text>,
+        /// Tag prefix.
+        path: Option<Text>,
+        /// Branch whose cache is read when there is none.
+        fallback: Option<Text>,
+        /// min or max.
+        mode: Option<Text>,
+        /// What is kept.
+        retention: Option<CacheRetention>,
+    }
+}
+
+written! {
+    /// What is kept of a cache.
+    CacheRetention {
+        /// Duration.
+        max_age: Option<Text>,
+        /// Size.
+        max_size: Option<Text>,
+        /// Count.
+        max_refs: Option<i64>,
+        /// Duration.
+        stale_age: Option<Text>,
+    }
+}
+
+written! {
+    /// What is tidied away.
+    Cleanup {
+        /// Whether at all.
+        enabled: Option<bool>,
+        /// best_effort or required.
+        enforcement: Option<Text>,
+    }
+}
+
+/// `retention`: a number, or a map.
+#[derive(Debug, Clone)]
+pub enum Retention {
+    /// `keep_last`.
+    Last(i64),
+    /// In detail.
+    Rules(Box<RetentionRules>),
+}
+
+impl Decode for Retention {
+    fn decode(node: &Node, cx: &mut Cx) -> Option<Self> {
+        match node.value {
+            Value::Map(_) => Box::decode(node, cx).map(Self::Rules),
+            _ => i64::decode(node, cx).map(Self::Last),
+        }
+    }
+}
+
+impl JsonSchema for Retention {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Retention".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer" }, generator.subschema_for::<RetentionRules>()] })
+    }
+}
+
+written! {
+    /// What is kept. Not supported yet.
+    RetentionRules {
+        /// Newest.
+        keep_last: Option<i64>,
+        /// One a day.
+        keep_daily: Option<i64>,
+        /// One a week.
+        keep_weekly: Option<i64>,
+        /// One a month.
+        keep_monthly: Option<i64>,
+        /// One a year.
+        keep_yearly: Option<i64>,
+        /// One a branch.
+        keep_branches: Option<i64>,
+        /// Names of tag patterns that are never removed.
+        protect: Option<Vec<Text>>,
+        /// What makes a group.
+        identity: Option<Vec<Text>>,
+    }
+}
+
+written! {
+    /// Signing. Not supported yet.
+    Signing {
+        /// Profiles by id.
+        profiles: Option<IdMap<SigningProfile>>,
+    }
+}
+
+written! {
+    /// A signing profile.
+    SigningProfile {
+        /// key, oidc, kms, hardware.
+        requires: Text,
+        /// Key.
+        key: Option<KeyReference>,
+        /// Identity.
+        oidc: Option<Oidc>,
+        /// Key management service.
+        kms: Option<KeyReference>,
+        /// Hardware.
+        pkcs11: Option<KeyReference>,
+        /// `required`.
+        physical_presence: Option<Text>,
+        /// `required`.
+        non_exportable: Option<Text>,
+        /// Transparency log.
+        transparency_log: Option<Scalar>,
+        /// Sign attestations.
+        attestation: Option<bool>,
+        /// Missing signatures fail.
+        enforce: Option<bool>,
+        /// Another profile may stand in.
+        allow_fallback: Option<bool>,
+    }
+}
+
+written! {
+    /// Where a key is.
+    KeyReference {
+        /// Path or `env:NAME`.
+        r#ref: Text,
+    }
+}
+
+written! {
+    /// An OIDC identity.
+    Oidc {
+        /// Issuer.
+        issuer: Option<Text>,
+        /// Identity.
+        identity: Option<Text>,
+    }
+}
+
+written! {
+    /// Releases in general. Not supported yet.
+    Release {
+        /// Whether at all.
+        enabled: Option<bool>,
+        /// A failure fails the run.
+        required: Option<bool>,
+        /// Add the security summary.
+        security_summary: Option<Scalar>,
+        /// Add links to registries.
+        registry_links: Option<bool>,
+        /// Add links to catalogs.
+        catalog_links: Option<bool>,
+    }
+}
+
+written! {
+    /// Generated CI files. Not supported yet.
+    Ci {
+        /// Image of the jobs.
+        image: Option<Text>,
+        /// Runner labels by phase.
+        routing: Option<IdMap<Routing>>,
+    }
+}
+
+written! {
+    /// Where a phase runs.
+    Routing {
+        /// Runner labels.
+        labels: Option<Vec<Text>>,
+    }
+}
+
+written! {
+    /// A remote adapter. Not supported yet.
+    Remote {
+        /// Adapter name.
+        adapter: Text,
+        /// Where it comes from.
+        source: Option<Text>,
+        /// Where to push.
+        url: Option<Text>,
+        /// Prefix of the credential variables.
+        credentials: Option<Text>,
+        /// Adapter's own settings.
+        options: Option<NameMap<Spanned<Scalar>>>,
+        /// A failure fails the run.
+        required: Option<bool>,
+    }
+}
+
+written! {
+    /// How bytes travel between jobs. Not supported yet.
+    Store {
+        /// artifacts, thin, `registry: ID`, or a bucket URL.
+        transport: Option<Text>,
+        /// Registry id.
+        registry: Option<Text>,
+        /// Bucket URL.
+        url: Option<Text>,
+        /// Prefix of the credential variables.
+        credentials: Option<Text>,
+    }
+}
+
+written! {
+    /// A build secret. Not supported yet.
+    BuildSecret {
+        /// Id the Dockerfile names.
+        id: Text,
+        /// Variable that holds it.
+        env: Option<Text>,
+        /// File that holds it.
+        file: Option<Text>,
+    }
+}
+
+written! {
+    /// A built program that is copied into a context. Not supported yet.
+    Stage {
+        /// Build id.
+        from: Text,
+        /// Name in the context.
+        r#as: Text,
+    }
+}
+
+written! {
+    /// Files that invalidate caches. Not supported yet.
+    BuildCacheWatch {
+        /// Rules.
+        watch: Option<Vec<WatchRule>>,
+        /// Find them.
+        auto_detect: Option<bool>,
+    }
+}
+
+written! {
+    /// One rule.
+    WatchRule {
+        /// Globs.
+        paths: Vec<Text>,
+        /// Stages.
+        invalidates: Option<Vec<Text>>,
+    }
+}
+
+written! {
+    /// Build twice and compare. Not supported yet.
+    Crucible {
+        /// Toolchain image.
+        toolchain_image: Option<Text>,
+    }
+}
+
+written! {
+    /// A file a command makes. Not supported yet.
+    BuildOutput {
+        /// tree, file, binary.
+        r#type: Text,
+        /// Where it is.
+        source: Text,
+        /// Where it goes.
+        worktree: Option<Scalar>,
+    }
+}
+
+written! {
+    /// Vulnerability scanners. Not supported yet.
+    Scanners {
+        /// Trivy.
+        trivy: Option<bool>,
+        /// Grype.
+        grype: Option<bool>,
+    }
+}
+
+written! {
+    /// A release on a forge. Not supported yet.
+    ReleasePublish {
+        /// Ids of `repos`.
+        repos: OneOrMany<Text>,
+        /// Tag template off tag pipelines.
+        tag: Option<Text>,
+        /// latest, prerelease, unspecified.
+        r#type: Option<Text>,
+        /// Notes.
+        notes: Option<Notes>,
+        /// Rolling tags.
+        aliases: Option<Vec<Text>>,
+        /// Archive build.
+        archives: Option<OneOrMany<Text>>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+        /// What to keep.
+        retention: Option<Retention>,
+        /// A failure fails the run.
+        required: Option<bool>,
+    }
+}
+
+written! {
+    /// Where notes come from.
+    Notes {
+        /// commits or a file.
+        from: Option<Text>,
+        /// conventional.
+        group_by: Option<Text>,
+    }
+}
+
+written! {
+    /// An archive. Not supported yet.
+    BinaryArchivePublish {
+        /// Build id.
+        build: Text,
+        /// Program name.
+        binary_name: Option<Text>,
+        /// auto, tar.gz, zip, binary.
+        format: Option<Text>,
+        /// Name template.
+        name: Option<Text>,
+        /// Files added.
+        include: Option<Vec<Text>>,
+        /// Write checksums.
+        checksums: Option<bool>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
+
+written! {
+    /// Files in a package registry. Not supported yet.
+    PackagePublish {
+        /// Id of `repos`.
+        repo: Text,
+        /// Archive build.
+        archives: OneOrMany<Text>,
+        /// Version template.
+        version: Text,
+        /// Package name.
+        package: Option<Text>,
+        /// Rolling versions.
+        aliases: Option<Vec<Text>>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
+
+written! {
+    /// A GitLab CI component. Not supported yet.
+    ComponentPublish {
+        /// Component files.
+        spec_files: Vec<Text>,
+        /// Publish to the catalog.
+        catalog: Option<bool>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
+
+written! {
+    /// Descriptions. Not supported yet.
+    MetadataPublish {
+        /// Registry ids.
+        registry: Option<OneOrMany<Text>>,
+        /// Ids of `repos`.
+        repos: Option<OneOrMany<Text>>,
+        /// Length variants.
+        description: Option<OneOrMany<Text>>,
+        /// File.
+        readme: Option<Text>,
+        /// Web address.
+        website: Option<Text>,
+        /// Words.
+        topics: Option<Vec<Text>>,
+        /// File.
+        logo: Option<Text>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
+
+written! {
+    /// A web site. Not supported yet.
+    PagesPublish {
+        /// Build id.
+        build: Option<Text>,
+        /// Directory.
+        dir: Option<Text>,
+        /// cloudflare, github.
+        provider: Text,
+        /// Project name.
+        project: Option<Text>,
+        /// Globs left out.
+        exclude: Option<Vec<Text>>,
+        /// Host names.
+        domain: Option<OneOrMany<Text>>,
+        /// Path below the host.
+        base_path: Option<Text>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
+
+written! {
+    /// The content store. Not supported yet.
+    StorePublish {
+        /// Build id.
+        build: OneOrMany<Text>,
+        /// Where to.
+        url: Option<Text>,
+        /// Prefix of the credential variables.
+        credentials: Option<Text>,
+        /// When it applies.
+        when: Option<OneOrMany<super::Condition>>,
+    }
+}
