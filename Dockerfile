@@ -11,7 +11,8 @@
 ARG BASE=docker:28-cli
 ARG RUST=rust:1.95-bookworm
 
-FROM ${RUST} AS build
+# A named context `binary` takes the place of this stage.
+FROM ${RUST} AS binary
 RUN apt-get update \
  && apt-get install -y --no-install-recommends musl-tools \
  && rm -rf /var/lib/apt/lists/*
@@ -20,11 +21,7 @@ COPY rust-toolchain.toml ./
 RUN rustup target add "$(uname -m)-unknown-linux-musl"
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    scripts/dist /out
-
-# A named context `binary` takes the place of this stage, and then the stage above is not built.
-FROM scratch AS binary
-COPY --from=build /out/stagefreight /stagefreight
+    scripts/dist /
 
 FROM ${BASE}
 COPY --from=binary --chmod=0755 /stagefreight /usr/local/bin/stagefreight

@@ -7,9 +7,9 @@ fail() {
   exit 1
 }
 
-[[ ${SETUP_SHA256:-} =~ ^[0-9a-f]{64}$ ]] || fail 'input `sha256` must be 64 lower-case hexadecimal digits'
-[ -n "${SETUP_URL:-}" ] || [ -n "${SETUP_PATH:-}" ] || fail 'give one of the inputs `url` and `path`'
-[ -z "${SETUP_URL:-}" ] || [ -z "${SETUP_PATH:-}" ] || fail 'give only one of the inputs `url` and `path`'
+[[ ${SETUP_SHA256:-} =~ ^[0-9a-f]{64}$ ]] || fail 'input "sha256" must be 64 lower-case hexadecimal digits'
+[ -n "${SETUP_URL:-}" ] || [ -n "${SETUP_PATH:-}" ] || fail 'give one of the inputs "url" and "path"'
+[ -z "${SETUP_URL:-}" ] || [ -z "${SETUP_PATH:-}" ] || fail 'give only one of the inputs "url" and "path"'
 
 # A directory of this digest: another version in the same job does not get in the way.
 into=${RUNNER_TEMP:-/tmp}/stagefreight/${SETUP_SHA256:0:12}
@@ -20,7 +20,7 @@ trap 'rm -f "$scratch"' EXIT
 if [ -n "${SETUP_PATH:-}" ]; then
   cp -- "$SETUP_PATH" "$scratch" || fail "cannot read $SETUP_PATH"
 else
-  case $SETUP_URL in https://*) ;; *) fail 'input `url` must begin with https://' ;; esac
+  case $SETUP_URL in https://*) ;; *) fail 'input "url" must begin with https://' ;; esac
   curl --proto '=https' --proto-redir '=https' --fail --silent --show-error --location --retry 3 --retry-connrefused \
     --connect-timeout 20 --max-time 300 --max-filesize 200000000 --output "$scratch" -- "$SETUP_URL" || fail "cannot download $SETUP_URL"
 fi

@@ -1,7 +1,9 @@
 //! What tests share: a workspace with a fluent way to fill it and run commands in it.
 
-#![expect(dead_code, reason = "each test module uses a part of this")]
+#![expect(dead_code, unused_imports, reason = "each test module uses a part of this")]
 
+mod components;
 mod sf;
 
+pub use components::{component, docker, path_with_components};
 pub use sf::Sf;
