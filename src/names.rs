@@ -189,6 +189,10 @@ pub mod ci_env {
     pub const GITHUB_RUN_ATTEMPT: &str = "GITHUB_RUN_ATTEMPT";
     /// Actions: id of the job in the workflow file.
     pub const GITHUB_JOB: &str = "GITHUB_JOB";
+    /// Actions: name of the runner.
+    pub const RUNNER_NAME: &str = "RUNNER_NAME";
+    /// GitLab: name of the runner.
+    pub const CI_RUNNER_DESCRIPTION: &str = "CI_RUNNER_DESCRIPTION";
     /// Actions: where the repository is checked out.
     pub const GITHUB_WORKSPACE: &str = "GITHUB_WORKSPACE";
     /// Woodpecker: `woodpecker`.

@@ -38,6 +38,7 @@ pub(super) fn read(env: &Env<'_>, provider: Provider, event: Event, payload: Opt
         pipeline_id: var(env, ci_env::GITHUB_RUN_ID),
         job_id: var(env, ci_env::GITHUB_JOB),
         attempt: var(env, ci_env::GITHUB_RUN_ATTEMPT).and_then(|text| text.parse().ok()),
+        runner: env.get(ci_env::RUNNER_NAME),
         workspace: var(env, ci_env::GITHUB_WORKSPACE),
     }
 }

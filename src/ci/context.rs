@@ -53,6 +53,11 @@ pub enum Event {
 }
 
 impl Event {
+    /// The event a name stands for: one of ours, `pull_request` for `merge_request`, or a CI system's own.
+    pub fn from_name(name: &str) -> Option<Self> {
+        super::events::any(name)
+    }
+
     /// The name as config writes it.
     pub fn name(self) -> &'static str {
         match self {
@@ -108,6 +113,8 @@ pub struct PipelineContext {
     pub job_id: Option<String>,
     /// Attempt of the run, from 1, where the CI counts.
     pub attempt: Option<u32>,
+    /// Name of the machine that runs the job, when the CI tells it.
+    pub runner: Option<String>,
     /// Workspace, when the CI tells it.
     pub workspace: Option<String>,
 }

@@ -109,6 +109,7 @@ fn local(event: Event) -> PipelineContext {
         pipeline_id: None,
         job_id: None,
         attempt: None,
+        runner: None,
         workspace: None,
     }
 }

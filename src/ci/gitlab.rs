@@ -19,6 +19,7 @@ pub(super) fn read(env: &Env<'_>, event: Event) -> PipelineContext {
         pipeline_id: env.get(ci_env::CI_PIPELINE_ID),
         job_id: env.get(ci_env::CI_JOB_ID),
         attempt: None,
+        runner: env.get(ci_env::CI_RUNNER_DESCRIPTION),
         workspace: env.get(ci_env::CI_PROJECT_DIR),
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn read(env: &Env<'_>, event: Event) -> PipelineContext {
         pipeline_id: env.get(ci_env::CI_PIPELINE_NUMBER),
         job_id: job,
         attempt: None,
+        runner: None,
         workspace: env.get(ci_env::CI_WORKSPACE),
     }
 }

@@ -22,6 +22,8 @@ pub struct Plan {
     pub project: String,
     /// Full commit id.
     pub commit: String,
+    /// Tracked files differed from the commit, so the commit does not identify the sources.
+    pub dirty: bool,
     /// Version being built.
     pub version: VersionInfo,
     /// Branch, off tags.

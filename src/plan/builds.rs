@@ -1,0 +1,152 @@
+//! The builds of a plan, in the order they run.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::fingerprint::{self, clean};
+use super::template::Scope;
+use super::types::BuildStep;
+use super::{DockerfileFacts, Inputs};
+use crate::config::{Build, DockerBuild};
+use crate::core::Timestamp;
+use crate::error::{Error, Result};
+use crate::names::label;
+
+/// How images are built today (spec/build.md K.2).
+const MODE: &str = "standard";
+
+/// Every build of the config: dependencies first, otherwise in document order.
+pub(super) fn steps(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp) -> Result<Vec<BuildStep>> {
+    ordered(&inputs.config.builds)?
+        .into_iter()
+        .map(|build| step(inputs, scope, source_date, build).map_err(|error| error.context(format!("build `{}`", build.id))))
+        .collect()
+}
+
+fn ordered(builds: &IndexMap<String, Build>) -> Result<Vec<&Build>> {
+    let mut order: Vec<&Build> = Vec::with_capacity(builds.len());
+    let mut pending: Vec<&Build> = builds.values().collect();
+    while !pending.is_empty() {
+        let is_done = |id: &String| order.iter().any(|build| build.id == *id);
+        let Some(next) = pending.iter().position(|build| build.depends_on.iter().all(is_done)) else {
+            let names = pending.iter().map(|build| build.id.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Error::usage(format!("builds depend on each other in a circle, or on builds that do not exist: {names}"))
+                .hint("correct `depends_on` of one of them"));
+        };
+        order.push(pending.remove(next));
+    }
+    Ok(order)
+}
+
+fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &Build) -> Result<BuildStep> {
+    // No `..`: a new setting must reach the plan or be named here.
+    let Build { id, required, depends_on, docker } = build;
+    let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression } = docker;
+    let file = find_dockerfile(inputs, dockerfile.as_deref())?;
+    inside(context, "context")?;
+    let platforms: Vec<String> = if platforms.is_empty() {
+        vec![inputs.surroundings.host_platform.to_string()]
+    } else {
+        platforms.iter().map(ToString::to_string).collect()
+    };
+    let args = arguments(scope, source_date, file, args)?;
+    let plan_digest = fingerprint::of_build(id, &file.path, context, target.as_deref(), &platforms, &args);
+    let labels = image_labels(scope, source_date, labels, plan_digest)?;
+    let choice = inputs.surroundings.builders.get(id).unwrap_or(&inputs.surroundings.default_builder);
+    Ok(BuildStep {
+        id: id.clone(),
+        required: *required,
+        depends_on: depends_on.clone(),
+        dockerfile: file.path.clone(),
+        context: clean(context),
+        target: target.clone(),
+        platforms,
+        args,
+        labels,
+        source_date_epoch: source_date.unix(),
+        provenance: provenance.clone(),
+        sbom: *sbom,
+        compression: compression.clone().unwrap_or_else(|| "gzip".to_owned()),
+        builder: choice.clone(),
+    })
+}
+
+fn find_dockerfile<'a>(inputs: &Inputs<'a>, named: Option<&str>) -> Result<&'a DockerfileFacts> {
+    let known = &inputs.surroundings.dockerfiles;
+    let Some(named) = named else {
+        return known.first().ok_or_else(|| {
+            Error::usage("there is no Dockerfile: looked in ., build and docker")
+                .hint("add one, or name it: `dockerfile: path/to/Dockerfile`")
+        });
+    };
+    inside(named, "dockerfile")?;
+    let path = clean(named);
+    known.iter().find(|file| file.path == path).ok_or_else(|| {
+        let found = known.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
+        let hint =
+            if found.is_empty() { "add it, or correct `dockerfile:`".to_owned() } else { format!("Dockerfiles found here: {found}") };
+        Error::usage(format!("there is no Dockerfile at {path}")).hint(hint)
+    })
+}
+
+/// Paths of the config stay inside the repository.
+fn inside(path: &str, key: &str) -> Result<()> {
+    let leaves = path.starts_with(['/', '~', '\\']) || clean(path).split('/').any(|part| part == "..") || path.contains(':');
+    if leaves {
+        return Err(Error::usage(format!("`{key}: {path}` leads out of the repository"))
+            .hint("give a path relative to the repository, without `..`"));
+    }
+    Ok(())
+}
+
+/// The config's arguments, and `VERSION`, `COMMIT` and `BUILD_DATE` where the Dockerfile asks for them.
+fn arguments(
+    scope: &Scope<'_>,
+    source_date: Timestamp,
+    file: &DockerfileFacts,
+    config: &IndexMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let mut args = BTreeMap::new();
+    for (name, template) in config {
+        args.insert(name.clone(), scope.text(template).map_err(|error| error.context(format!("argument `{name}`")))?);
+    }
+    let automatic = [
+        ("VERSION", scope.version.map(|version| version.version.clone()).unwrap_or_default()),
+        ("COMMIT", scope.commit.chars().take(7).collect()),
+        // The time of the sources: the same sources make the same image.
+        ("BUILD_DATE", source_date.to_string()),
+    ];
+    for (name, value) in automatic {
+        if file.args.iter().any(|declared| declared == name) {
+            args.entry(name.to_owned()).or_insert(value);
+        }
+    }
+    Ok(args)
+}
+
+fn image_labels(
+    scope: &Scope<'_>,
+    source_date: Timestamp,
+    config: &IndexMap<String, String>,
+    plan: String,
+) -> Result<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::new();
+    for (name, template) in config {
+        labels.insert(name.clone(), scope.text(template).map_err(|error| error.context(format!("label `{name}`")))?);
+    }
+    let automatic = [
+        (label::CREATED, Some(source_date.to_string())),
+        (label::REVISION, Some(scope.commit.to_owned())),
+        (label::VERSION, scope.version.map(|version| version.version.clone())),
+        (label::SOURCE, scope.context.repo_url.clone()),
+        (label::BUILD_MODE, Some(MODE.to_owned())),
+        (label::PLAN, Some(plan)),
+    ];
+    for (name, value) in automatic {
+        if let Some(value) = value {
+            labels.entry(name.to_owned()).or_insert(value);
+        }
+    }
+    Ok(labels)
+}
