@@ -97,6 +97,12 @@ env_vars! {
     GITLAB_CI = "GITLAB_CI", false, "`true` on GitLab CI: log sections.";
     GITHUB_OUTPUT = "GITHUB_OUTPUT", false, "File that step outputs are appended to.";
     GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY", false, "File the job summary is appended to.";
+    GITHUB_TOKEN = "GITHUB_TOKEN", true, "GitHub's job token: the default credential of ghcr.io, with GITHUB_ACTOR.";
+    GITHUB_ACTOR = "GITHUB_ACTOR", false, "User that goes with GITHUB_TOKEN.";
+    CI_REGISTRY = "CI_REGISTRY", false, "Host of GitLab's own registry; the following three are its default credentials.";
+    CI_REGISTRY_USER = "CI_REGISTRY_USER", false, "User of GitLab's own registry.";
+    CI_REGISTRY_PASSWORD = "CI_REGISTRY_PASSWORD", true, "Password of GitLab's own registry.";
+    CI_JOB_TOKEN = "CI_JOB_TOKEN", true, "GitLab's job token, used where CI_REGISTRY_PASSWORD is not set.";
     SF_CI_PROVIDER = "SF_CI_PROVIDER", false, "Overrides the detected CI provider: gitlab, github, gitea, forgejo, woodpecker, local.";
     SF_CI_EVENT = "SF_CI_EVENT", false, "Overrides the event: push, tag, merge_request, schedule, manual, release.";
     SF_CI_BRANCH = "SF_CI_BRANCH", false, "Overrides the branch.";

@@ -58,6 +58,14 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Opens a file for writing that only this user can read, emptied when it exists; a link in its place is refused.
+pub fn create_private(path: &Path) -> Result<File> {
+    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(flags);
+    options.open(path).map_err(PathError::at("write", path))
+}
+
 /// Moves a file, replacing what is there; copies and removes it where it lies on another file system.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn move_file(from: &Path, to: &Path) -> Result<()> {

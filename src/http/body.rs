@@ -54,7 +54,7 @@ impl Body {
     /// A body for one attempt.
     pub(super) async fn make(&self, meter: &Arc<Meter>, on_progress: Option<OnProgress>) -> std::io::Result<Option<reqwest::Body>> {
         match self {
-            Self::Empty => {
+            Self::Empty | Self::File { len: 0, .. } => {
                 meter.finish();
                 Ok(None)
             }
@@ -64,7 +64,7 @@ impl Body {
             }
             Self::File { path, offset, len } => {
                 let (path, offset, len) = (path.clone(), *offset, *len);
-                let file = crate::fs::open(&path).map_err(|error| std::io::Error::other(error.to_string()))?;
+                let (file, _) = crate::fs::open_regular(&path).map_err(|error| std::io::Error::other(error.to_string()))?;
                 let mut file = tokio::fs::File::from_std(file);
                 file.set_max_buf_size(CHUNK);
                 if offset > 0 {

@@ -245,7 +245,7 @@ fn same_origin(one: &Url, other: &Url) -> bool {
 }
 
 /// Does this URL stay on this machine?
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

@@ -12,7 +12,7 @@ mod response;
 mod retry;
 
 pub use body::Body;
-pub use client::Client;
+pub use client::{Client, is_loopback};
 pub use error::{HttpError, HttpErrorKind};
 pub use options::{Options, Timeouts};
 pub use request::{Replay, Request};

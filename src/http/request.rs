@@ -104,6 +104,11 @@ impl Request {
         self
     }
 
+    /// The budget it shares with others, when it was given one.
+    pub fn shared_budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.as_ref()
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method

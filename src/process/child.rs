@@ -178,6 +178,14 @@ impl Child {
         self
     }
 
+    /// Keeps the output as it is. Only for children whose output *is* a secret and goes nowhere but into one
+    /// (credential helpers): redaction would hand out the mask as the password.
+    #[must_use]
+    pub fn output_is_secret(mut self) -> Self {
+        self.redactor = Redactor::default();
+        self
+    }
+
     /// How long it may take.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {

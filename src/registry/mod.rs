@@ -1,2 +1,38 @@
-//! OCI distribution client and the registry destinations. Implements the ports of `publish` (`Target`), `build`
-//! (`BaseImages`); knows no command and no screen.
+//! OCI distribution client and the registry destinations.
+//!
+//! `Registries` knows the hosts of a run and hands out one `Client` each; the client speaks the distribution
+//! specification 1.1 and owns authentication; `push` and `pull` move closures between a client and an OCI layout;
+//! `RegistryTarget` and `RegistryBaseImages` implement the ports of `publish` and `build`. Beyond the rooms of the
+//! import table it uses `process` (credential helpers are programs) and `world` (credentials are environment).
+//! Knows no command and no screen.
+
+mod about;
+mod auth;
+mod base_images;
+mod blobs;
+mod challenge;
+mod client;
+mod credentials;
+mod docker_config;
+mod error;
+mod location;
+mod manifests;
+mod provider;
+mod pull;
+mod push;
+mod realm;
+mod registries;
+mod target;
+mod work;
+
+pub use about::About;
+pub use base_images::RegistryBaseImages;
+pub use client::{Access, Client, HostSpec};
+pub use credentials::Credentials;
+pub use error::{RegistryError, RegistryErrorKind};
+pub use manifests::{Found, Referrers};
+pub use pull::pull;
+pub use push::{PushReport, push_closure};
+pub use registries::Registries;
+pub use target::RegistryTarget;
+pub use work::Work;

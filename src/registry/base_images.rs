@@ -1,0 +1,42 @@
+//! Base images from registries: the implementation of `build`'s port.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::pull::pull;
+use super::registries::Registries;
+use crate::build::{BaseImage, BaseImages};
+use crate::core::{BoxFuture, Platform, Reference};
+use crate::error::{Error, Result};
+
+/// Pulls base images, one platform each.
+#[derive(Debug, Clone)]
+pub struct RegistryBaseImages {
+    registries: Registries,
+}
+
+impl RegistryBaseImages {
+    /// From the hosts of this run.
+    pub fn new(registries: Registries) -> Self {
+        Self { registries }
+    }
+}
+
+impl BaseImages for RegistryBaseImages {
+    fn fetch<'a>(
+        &'a self,
+        reference: &'a Reference,
+        platform: &'a Platform,
+        into: &'a Path,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<BaseImage>> {
+        Box::pin(async move {
+            let repository = &reference.repository;
+            let client = self.registries.client(&repository.host)?;
+            let pulled = pull(&client, &repository.path, &reference.selector(), Some(platform), into, cancel).await;
+            let pulled = pulled.map_err(|error| Error::from(error).context(format!("cannot pull base image {reference}")))?;
+            Ok(BaseImage { layout: pulled.layout.path().to_owned(), manifest: pulled.root.digest, resolved: pulled.resolved })
+        })
+    }
+}

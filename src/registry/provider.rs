@@ -1,0 +1,54 @@
+//! What is particular about known hosts, as data.
+
+/// One registry service: where its API is, whom it may send us to for tokens, and what it cannot do.
+#[derive(Debug)]
+pub struct Provider {
+    /// Hosts it answers for: a whole host, or a suffix that begins with a dot.
+    hosts: &'static [&'static str],
+    /// Where the API is, when not at the host itself.
+    pub api_host: Option<&'static str>,
+    /// Token services on other domains that may see the credentials.
+    pub realms: &'static [&'static str],
+    /// Keys under which `docker login` files the credentials, beside the host itself.
+    pub config_keys: &'static [&'static str],
+    /// Upload sessions elsewhere that it hands out.
+    pub upload_hosts: &'static [&'static str],
+}
+
+const PLAIN: Provider = Provider { hosts: &[], api_host: None, realms: &[], config_keys: &[], upload_hosts: &[] };
+
+static PROVIDERS: [Provider; 4] = [
+    Provider {
+        hosts: &["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"],
+        api_host: Some("registry-1.docker.io"),
+        realms: &["auth.docker.io"],
+        config_keys: &["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"],
+        ..PLAIN
+    },
+    Provider { hosts: &["registry.gitlab.com"], realms: &["gitlab.com"], ..PLAIN },
+    Provider { hosts: &["nvcr.io"], realms: &["authn.nvidia.com"], ..PLAIN },
+    Provider { hosts: &["gcr.io", ".gcr.io"], upload_hosts: &["storage.googleapis.com"], ..PLAIN },
+];
+
+static GENERIC: Provider = PLAIN;
+
+/// What is known of a host; a table entry with nothing in it for the rest.
+pub fn of_host(host: &str) -> &'static Provider {
+    let host = host.to_ascii_lowercase();
+    let serves = |provider: &&Provider| {
+        provider.hosts.iter().any(|known| if known.starts_with('.') { host.ends_with(known) } else { host == *known })
+    };
+    PROVIDERS.iter().find(serves).unwrap_or(&GENERIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docker_hub_lives_elsewhere() {
+        assert_eq!(of_host("docker.io").api_host, Some("registry-1.docker.io"));
+        assert_eq!(of_host("eu.gcr.io").upload_hosts, ["storage.googleapis.com"]);
+        assert_eq!(of_host("notgcr.io.example").api_host, None);
+    }
+}

@@ -1,0 +1,194 @@
+//! A registry as a place to publish to: the implementation of `publish`'s ports.
+//!
+//! Per artifact and repository one step brings the bytes, by digest and without a name; then one step per tag names
+//! them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
+
+mod bytes;
+mod tag;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::about::About;
+use super::client::{Access, Client, HostSpec};
+use super::error::{RegistryError, RegistryErrorKind};
+use super::pull::pull;
+use super::registries::Registries;
+use crate::core::oci::media_type;
+use crate::core::{BoxFuture, Digest};
+use crate::error::{Error, Kind, Result};
+use crate::manifest::{Destination, DestinationTarget};
+use crate::publish::{ApprovedArtifact, Cx, Depth, PlaceError, Preflight, Problem, Reading, Step, Target};
+use bytes::BytesStep;
+use tag::TagStep;
+
+/// Repository path and artifact are what steps of one artifact share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    registries: Registries,
+    client: Arc<Client>,
+    path: String,
+    artifact: Arc<ApprovedArtifact>,
+}
+
+/// One registry of the config.
+#[derive(Debug)]
+pub struct RegistryTarget {
+    name: String,
+    paths: Vec<String>,
+    client: Arc<Client>,
+    registries: Registries,
+}
+
+impl RegistryTarget {
+    /// A target as `destinations.json` describes it. `paths` are the repositories that will be published to (for
+    /// preflight); `endpoint` is where the host really listens when it is an embedded registry of this run.
+    pub fn new(
+        registries: &Registries,
+        target: &DestinationTarget,
+        paths: impl IntoIterator<Item = String>,
+        workspace: &Path,
+        endpoint: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let spec = HostSpec {
+            host: target.host.clone(),
+            plain_http: target.plain_http,
+            credentials: target.credentials.clone(),
+            ca_file: target.ca_file.as_ref().map(|file| workspace.join(file)),
+            endpoint,
+        };
+        registries.describe(spec.clone());
+        let client = registries.client_of(&spec)?;
+        let paths: BTreeSet<String> = paths.into_iter().collect();
+        Ok(Self { name: target.name.clone(), paths: paths.into_iter().collect(), client, registries: registries.clone() })
+    }
+
+    /// The client behind it.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+}
+
+impl Target for RegistryTarget {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn preflight<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Preflight> {
+        Box::pin(async move {
+            let mut found = Preflight::default();
+            for path in &self.paths {
+                match self.client.check(path, Access::Push, &cx.cancel).await {
+                    Ok(checked) => found.checked.push(checked),
+                    Err(error) => {
+                        let error = Error::from(error);
+                        let problem = Problem {
+                            kind: if error.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed },
+                            message: error.message().to_owned(),
+                            hint: error.hint_text().map(str::to_owned),
+                        };
+                        // One refused login is one problem, however many repositories there are.
+                        if !found.problems.iter().any(|known| known.message == problem.message) {
+                            found.problems.push(problem);
+                        }
+                    }
+                }
+            }
+            found
+        })
+    }
+
+    fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>> {
+        let artifact = Arc::new(artifact.clone());
+        let paths: BTreeSet<&str> = artifact.destinations.iter().map(|destination| destination.path.as_str()).collect();
+        let mut steps: Vec<Box<dyn Step>> = Vec::new();
+        for path in paths {
+            let shared = Shared {
+                registries: self.registries.clone(),
+                client: Arc::clone(&self.client),
+                path: path.to_owned(),
+                artifact: Arc::clone(&artifact),
+            };
+            let bytes = BytesStep::new(shared.clone());
+            let bytes_name = crate::publish::Step::name(&bytes).clone();
+            steps.push(Box::new(bytes));
+            let here = || artifact.destinations.iter().filter(|destination| destination.path == path);
+            let names: Vec<_> = here().filter(|destination| !tag::moves(destination)).map(tag::step_name).collect();
+            for destination in here() {
+                let mut needs = vec![bytes_name.clone()];
+                if tag::moves(destination) {
+                    needs.extend(names.iter().cloned());
+                }
+                steps.push(Box::new(TagStep::new(shared.clone(), destination.clone(), needs)));
+            }
+        }
+        steps
+    }
+
+    fn read<'a>(&'a self, cx: &'a Cx, destination: &'a Destination, depth: Depth) -> BoxFuture<'a, Result<Reading, PlaceError>> {
+        Box::pin(async move { Ok(read(&self.client, &destination.path, &destination.tag, depth, &cx.cancel).await?) })
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        cx: &'a Cx,
+        destination: &'a Destination,
+        digest: &'a Digest,
+        into: &'a Path,
+    ) -> BoxFuture<'a, Result<(), PlaceError>> {
+        Box::pin(async move {
+            pull(&self.client, &destination.path, digest.as_str(), None, into, &cx.cancel).await?;
+            Ok(())
+        })
+    }
+}
+
+async fn read(client: &Client, path: &str, tag: &str, depth: Depth, cancel: &CancellationToken) -> Result<Reading, RegistryError> {
+    if depth == Depth::Name {
+        let digest = client.head_manifest(path, tag, Access::Pull, cancel).await?;
+        return Ok(Reading { digest, ..Reading::default() });
+    }
+    let Some(found) = client.get_manifest(path, tag, Access::Pull, cancel).await? else { return Ok(Reading::default()) };
+    let mut reading = Reading { digest: Some(found.digest.clone()), ..Reading::default() };
+    if depth == Depth::Closure {
+        reading.missing = first_missing(client, path, &found.manifest, cancel).await?;
+    }
+    // An incomplete image cannot always tell about itself; that it is incomplete is the news.
+    match About::fetch(client, path, &found, cancel).await {
+        Ok(About { revision, version, created }) => Ok(Reading { revision, version, created, ..reading }),
+        Err(error) if error.kind == RegistryErrorKind::NotFound && depth == Depth::Closure => Ok(reading),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first thing that should be reachable from a manifest and is not there, with one HEAD per blob.
+async fn first_missing(
+    client: &Client,
+    path: &str,
+    root: &crate::core::oci::Manifest,
+    cancel: &CancellationToken,
+) -> Result<Option<String>, RegistryError> {
+    let mut pending = vec![root.clone()];
+    let mut seen = std::collections::HashSet::new();
+    while let Some(manifest) = pending.pop() {
+        for blob in manifest.blobs().filter(|blob| !media_type::is_foreign_layer(&blob.media_type)) {
+            if seen.insert(blob.digest.clone()) && !client.has_blob(path, &blob.digest, Access::Pull, cancel).await? {
+                return Ok(Some(format!("blob {}", blob.digest)));
+            }
+        }
+        for child in &manifest.manifests {
+            if !seen.insert(child.digest.clone()) {
+                continue;
+            }
+            match client.get_manifest(path, child.digest.as_str(), Access::Pull, cancel).await? {
+                Some(found) => pending.push(found.manifest),
+                None => return Ok(Some(format!("manifest {}", child.digest))),
+            }
+        }
+    }
+    Ok(None)
+}
