@@ -1,1 +1,420 @@
-//! Tests of buildx.
+//! Builds on a real BuildKit: dockerd with its buildx plugin. Nothing is pulled; images are made of `scratch` and a
+//! static busybox.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use stagefreight::build::buildx::{Buildx, Found};
+use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
+use stagefreight::core::oci::{Manifest, ManifestKind};
+use stagefreight::core::{Digest, Timestamp};
+use stagefreight::error::{Error, Kind, Result};
+use stagefreight::event::{Event, Events, Sink};
+use stagefreight::plan::{BuildStep, BuilderChoice, BuilderKind};
+use stagefreight::world::{Environment, World};
+use tokio_util::sync::CancellationToken;
+
+const EPOCH: i64 = 1_700_000_000;
+
+/// The beginning of every Dockerfile here that runs something.
+const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nSHELL [\"/bin/busybox\", \"sh\", \"-c\"]\n";
+
+/// A workspace, a private temporary directory and a world in which docker is found.
+struct Bench {
+    dir: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+    events: Arc<Recorder>,
+    cancel: CancellationToken,
+}
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Event>>);
+
+impl Sink for Recorder {
+    fn emit(&self, event: Event) {
+        self.0.lock().expect("events").push(event);
+    }
+}
+
+impl Bench {
+    fn new(dockerfile: &str) -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        for name in ["ws", "tmp", "home", "scratch"] {
+            std::fs::create_dir(dir.path().join(name)).expect("dir");
+        }
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let env = BTreeMap::from([("PATH".to_owned(), path()), ("HOME".to_owned(), at("home")), ("TMPDIR".to_owned(), at("tmp"))]);
+        let bench = Self { dir, env, events: Arc::default(), cancel: CancellationToken::new() };
+        bench.file("Dockerfile", dockerfile);
+        bench
+    }
+
+    fn with_busybox(dockerfile: &str) -> Self {
+        let bench = Self::new(&format!("{BUSYBOX}{dockerfile}"));
+        let busybox = std::fs::read("/bin/busybox").expect("a static busybox: scripts/components install busybox");
+        bench.file("busybox", busybox);
+        std::fs::set_permissions(bench.ws().join("busybox"), std::fs::Permissions::from_mode(0o755)).expect("mode");
+        bench
+    }
+
+    fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn ws(&self) -> PathBuf {
+        self.dir.path().join("ws")
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.ws().join(name);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("parents");
+        std::fs::write(path, content).expect("file");
+    }
+
+    fn world(&self) -> World {
+        let mut world = World::of_process().expect("world");
+        world.env = Environment::from_pairs(self.env.clone());
+        world.cwd = self.ws();
+        world
+    }
+
+    async fn probe(&self) -> Available {
+        probe(&self.world(), &self.ws(), &Events::new(self.events.clone()), &self.cancel).await
+    }
+
+    async fn found(&self) -> Found {
+        let available = self.probe().await;
+        available.buildx.unwrap_or_else(|| {
+            panic!("{}: scripts/components install docker busybox && scripts/components start docker", available.why_not)
+        })
+    }
+
+    async fn build(&self, step: &BuildStep) -> Result<Built> {
+        let found = self.found().await;
+        self.build_with(Buildx::new(&self.world(), found, "acme/app"), step).await
+    }
+
+    async fn build_with(&self, builder: Buildx, step: &BuildStep) -> Result<Built> {
+        let scratch = self.dir.path().join("scratch").join(step.id.as_str());
+        let cx = BuildCx { workspace: self.ws(), scratch, cancel: self.cancel.clone(), events: Events::new(self.events.clone()) };
+        let result = builder.build(&cx, step).await;
+        assert_eq!(names(&self.dir.path().join("tmp")), Vec::<String>::new(), "private directories are removed");
+        result
+    }
+
+    /// Everything the reader of the log could see.
+    fn shown(&self) -> String {
+        format!("{:#?}", self.events.0.lock().expect("events"))
+    }
+}
+
+fn path() -> String {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let components = std::env::var("SF_COMPONENTS").unwrap_or_else(|_| format!("{home}/.cache/stagefreight/components"));
+    format!("{components}/bin:{}", std::env::var("PATH").unwrap_or_default())
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn step(platforms: &[&str]) -> BuildStep {
+    BuildStep {
+        id: "app".into(),
+        required: true,
+        depends_on: Vec::new(),
+        dockerfile: "Dockerfile".into(),
+        context: ".".into(),
+        target: None,
+        platforms: platforms.iter().map(|&p| p.to_owned()).collect(),
+        args: BTreeMap::new(),
+        labels: BTreeMap::from([("org.opencontainers.image.revision".to_owned(), "abc".to_owned())]),
+        source_date_epoch: EPOCH,
+        provenance: None,
+        sbom: false,
+        compression: "gzip".into(),
+        builder: BuilderChoice { kind: BuilderKind::Buildx, why: "test".into() },
+    }
+}
+
+fn host() -> BuildStep {
+    step(&[&stagefreight::core::Platform::host().to_string()])
+}
+
+fn blob(layout: &Path, digest: &Digest) -> Vec<u8> {
+    let bytes = std::fs::read(layout.join("blobs/sha256").join(digest.hex())).expect("blob");
+    assert_eq!(Digest::of(&bytes), *digest, "a blob is what its name says");
+    bytes
+}
+
+fn manifest(layout: &Path, digest: &Digest) -> Manifest {
+    Manifest::parse(blob(layout, digest)).expect("manifest")
+}
+
+/// Every file of an image manifest's layers with its time.
+fn tree(layout: &Path, manifest: &Manifest) -> BTreeMap<String, (u64, Vec<u8>)> {
+    let mut files = BTreeMap::new();
+    for layer in &manifest.layers {
+        let bytes = blob(layout, &layer.digest);
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
+        for entry in archive.entries().expect("entries") {
+            let mut entry = entry.expect("entry");
+            let path = entry.path().expect("path").display().to_string();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).expect("content");
+            files.insert(path.trim_end_matches('/').to_owned(), (entry.header().mtime().expect("mtime"), content));
+        }
+    }
+    files
+}
+
+/// An error as people see it.
+fn told(error: &Error) -> String {
+    let mut text = format!("error: {} (exit {})\n", error.message(), error.kind().exit_code());
+    text.extend(error.excerpt_text().map(|excerpt| format!("{excerpt}\n")));
+    text.extend(error.notes().iter().map(|note| format!("  {note}\n")));
+    text.extend(error.hint_text().map(|hint| format!("hint: {hint}\n")));
+    text
+}
+
+#[tokio::test]
+async fn builds_an_image_with_run_steps_and_leaves_the_workspace_alone() {
+    let bench = Bench::with_busybox(&format!(
+        "ARG GREETING=none\nRUN : {:?} && echo \"$GREETING\" >/made && echo seen >&2\nENTRYPOINT [\"/bin/busybox\"]\n",
+        Instant::now()
+    ));
+    let before = names(&bench.ws());
+    let mut step = host();
+    step.args.insert("GREETING".into(), "hello there".into());
+    let built = bench.build(&step).await.expect("built");
+    assert_eq!(names(&bench.ws()), before);
+    assert_eq!(built.build_args_digest, Some(Digest::of(b"GREETING=hello there\n").to_string()));
+    assert_eq!(names(&built.layout), ["blobs", "index.json", "oci-layout"]);
+
+    let image = manifest(&built.layout, &built.digest);
+    assert_eq!(image.kind, ManifestKind::Image);
+    let files = tree(&built.layout, &image);
+    assert_eq!(files["made"].1, b"hello there\n");
+    let late: Vec<_> = files.iter().filter(|(_, (mtime, _))| *mtime > EPOCH.unsigned_abs()).collect();
+    assert!(late.is_empty(), "every time is at most SOURCE_DATE_EPOCH: {late:?}");
+    let config: serde_json::Value = serde_json::from_slice(&blob(&built.layout, &image.config.expect("config").digest)).expect("config");
+    assert_eq!(config["created"], Timestamp::from_unix(EPOCH).to_string());
+    assert_eq!(config["config"]["Labels"]["org.opencontainers.image.revision"], "abc");
+    assert_eq!(config["config"]["Entrypoint"][0], "/bin/busybox");
+    let shown = bench.shown();
+    assert!(shown.contains("RUN : Instant") && shown.contains("line: \"seen\""), "{shown}");
+}
+
+#[tokio::test]
+async fn two_platforms_become_one_index() {
+    let bench = Bench::new("FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}.txt /arch\n");
+    bench.file("amd64.txt", "one");
+    bench.file("arm64.txt", "two");
+    let built = bench.build(&step(&["linux/amd64", "linux/arm64"])).await.expect("built");
+    let index = manifest(&built.layout, &built.digest);
+    assert_eq!(index.kind, ManifestKind::Index);
+    let found: Vec<_> = index
+        .manifests
+        .iter()
+        .map(|entry| {
+            let platform = entry.platform.as_ref().and_then(|p| p.platform()).expect("platform").to_string();
+            let files = tree(&built.layout, &manifest(&built.layout, &entry.digest));
+            (platform, String::from_utf8(files["arch"].1.clone()).expect("text"))
+        })
+        .collect();
+    assert_eq!(found, [("linux/amd64".to_owned(), "one".to_owned()), ("linux/arm64".to_owned(), "two".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_step_that_runs_again_gives_the_same_digest() {
+    // The nonce is mounted, not copied: BuildKit cannot use its cache, and the image cannot tell.
+    let run = "RUN --mount=type=bind,source=nonce,target=/bin/nonce /bin/busybox mkdir -p /out && echo x >/out/file\n";
+    let mut digests = Vec::new();
+    for nonce in 0..2 {
+        let bench = Bench::with_busybox(run);
+        bench.file("nonce", format!("{nonce} {:?}", Instant::now()));
+        let built = bench.build(&host()).await.expect("built");
+        let shown = bench.shown();
+        assert!(!shown.split("Step {").any(|step| step.contains("RUN --mount") && step.contains("Cached")), "it ran: {shown}");
+        digests.push(built.digest);
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[tokio::test]
+async fn provenance_is_carried_as_an_attestation() {
+    let bench = Bench::with_busybox("RUN echo x >/x\n");
+    let mut step = host();
+    step.provenance = Some("max".into());
+    let built = bench.build(&step).await.expect("built");
+    let index = manifest(&built.layout, &built.digest);
+    assert_eq!(index.kind, ManifestKind::Index);
+    let attestation = index
+        .manifests
+        .iter()
+        .find(|entry| entry.annotations.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest"));
+    let attestation = manifest(&built.layout, &attestation.expect("an attestation").digest);
+    let statement = String::from_utf8(blob(&built.layout, &attestation.layers[0].digest)).expect("text");
+    assert!(statement.contains("https://slsa.dev/provenance/"), "{statement}");
+
+    step.provenance = None;
+    let plain = bench.build(&BuildStep { id: "plain".into(), ..step }).await.expect("built");
+    assert_eq!(manifest(&plain.layout, &plain.digest).kind, ManifestKind::Image, "and nothing is attested unasked");
+}
+
+#[tokio::test]
+async fn a_failing_step_fits_on_one_screen() {
+    let bench = Bench::with_busybox("RUN for i in 1 2 3; do echo line $i; done; exit 7\n");
+    let error = bench.build(&host()).await.expect_err("it fails");
+    insta::assert_snapshot!(told(&error), @r#"
+    error: build app failed at Dockerfile:4, step `[2/2] RUN for i in 1 2 3; do echo line $i; done; exit 7`: exit code 7 (exit 1)
+       2 |     COPY busybox /bin/busybox
+       3 |     SHELL ["/bin/busybox", "sh", "-c"]
+       4 | >>> RUN for i in 1 2 3; do echo line $i; done; exit 7
+      | line 1
+      | line 2
+      | line 3
+    hint: the step's own output is above; `-v` shows the whole build
+    "#);
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_dockerfile_names_its_line() {
+    let bench = Bench::new("FROM scratch\nCOPPY a b\n");
+    let error = bench.build(&host()).await.expect_err("it fails");
+    assert!(
+        error.message().starts_with("build app failed at Dockerfile:2: dockerfile parse error on line 2: unknown instruction: COPPY"),
+        "{error}"
+    );
+
+    let bench = Bench::new("FROM scratch\nCOPY gone /\n");
+    let error = bench.build(&host()).await.expect_err("it fails");
+    assert!(error.message().contains("\"/gone\": not found"), "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains(".dockerignore")), "{error:?}");
+
+    let bench = Bench::new("FROM scratch\n");
+    let error = bench.build(&BuildStep { dockerfile: "Gone".into(), ..host() }).await.expect_err("it fails");
+    assert_eq!((error.kind(), error.message()), (Kind::Missing, "the Dockerfile of build app is not there: Gone"));
+}
+
+#[tokio::test]
+async fn our_own_directory_never_enters_a_context() {
+    for rules in [None, Some("!.stagefreight\n"), Some("*\n!.stagefreight/outputs.json\n!**/.stagefreight/**\n!kept\n!sub\n")] {
+        let bench = Bench::new("FROM scratch\nCOPY . /\n");
+        for name in [".stagefreight/outputs.json", ".stagefreight/objects/x", "sub/.stagefreight/y", "sub/kept", "kept"] {
+            bench.file(name, name);
+        }
+        if let Some(rules) = rules {
+            bench.file(".dockerignore", rules);
+        }
+        let built = bench.build(&host()).await.expect("built");
+        let files = tree(&built.layout, &manifest(&built.layout, &built.digest));
+        assert!(files.contains_key("kept") && files.contains_key("sub/kept"), "{rules:?}: {:?}", files.keys());
+        let ours: Vec<_> = files.keys().filter(|name| name.contains(".stagefreight")).collect();
+        assert!(ours.is_empty(), "{rules:?}: {ours:?}");
+    }
+}
+
+#[tokio::test]
+async fn dockerfile_and_context_may_lie_apart_each_with_its_ignore_file() {
+    let bench = Bench::new("FROM scratch\n");
+    bench.file("docker/app.Dockerfile", "FROM scratch\nCOPY . /\n");
+    bench.file("docker/app.Dockerfile.dockerignore", "hidden\n");
+    for name in ["src/hidden", "src/seen", "src/.stagefreight/x"] {
+        bench.file(name, name);
+    }
+    bench.file("src/.dockerignore", "seen\n");
+    let step = BuildStep { dockerfile: "docker/app.Dockerfile".into(), context: "src".into(), ..host() };
+    let built = bench.build(&step).await.expect("built");
+    let files = tree(&built.layout, &manifest(&built.layout, &built.digest));
+    assert_eq!(files.keys().collect::<Vec<_>>(), [".dockerignore", "seen"]);
+    assert_eq!(names(&bench.ws().join("docker")), ["app.Dockerfile", "app.Dockerfile.dockerignore"]);
+}
+
+#[tokio::test]
+async fn secrets_of_the_environment_are_masked_wherever_a_build_prints_them() {
+    let secret = "hunter2-of-the-environment";
+    let bench = Bench::with_busybox("ARG TOKEN\nRUN echo \"got $TOKEN\"; exit 3\n").env("DEPLOY_TOKEN", secret);
+    let mut step = host();
+    step.args.insert("TOKEN".into(), secret.into());
+    let error = bench.build(&step).await.expect_err("it fails");
+    let shown = format!("{}{}", told(&error), bench.shown());
+    assert!(!shown.contains(secret) && shown.contains("got ***"), "{shown}");
+}
+
+#[tokio::test]
+async fn without_a_working_buildkit_the_reason_is_plain() {
+    let empty = tempfile::tempdir().expect("dir");
+    let bench = Bench::new("FROM scratch\n").env("PATH", empty.path().display().to_string());
+    assert_eq!(bench.probe().await.why_not, "docker is not installed and buildx is not installed");
+
+    // A socket file that nobody listens on.
+    let dead = empty.path().join("dead.sock");
+    drop(UnixListener::bind(&dead).expect("socket"));
+    let bench = Bench::new("FROM scratch\n").env("DOCKER_HOST", format!("unix://{}", dead.display()));
+    let why = bench.probe().await.why_not;
+    assert!(why.starts_with(&format!("the docker engine at DOCKER_HOST = unix://{} does not answer: ", dead.display())), "{why}");
+    let bench = Bench::new("FROM scratch\n").env("BUILDKIT_HOST", format!("unix://{}", dead.display()));
+    let why = bench.probe().await.why_not;
+    assert!(why.starts_with(&format!("BuildKit at BUILDKIT_HOST = unix://{} does not answer: ", dead.display())), "{why}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_accepts_and_hangs_is_given_up_in_time() {
+    let dir = tempfile::tempdir().expect("dir");
+    let hanging = dir.path().join("hanging.sock");
+    let _listener = UnixListener::bind(&hanging).expect("socket");
+    for name in ["DOCKER_HOST", "BUILDKIT_HOST"] {
+        let bench = Bench::new("FROM scratch\n").env(name, format!("unix://{}", hanging.display()));
+        let started = Instant::now();
+        let available = bench.probe().await;
+        assert!(available.buildx.is_none() && available.why_not.contains("does not answer: nothing within 2.0s"), "{name}: {available:?}");
+        assert!(started.elapsed() < Duration::from_secs(4), "{name}: {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn cancelling_ends_every_process_of_the_build() {
+    let bench = Bench::with_busybox("RUN echo begun && sleep 120\n");
+    let found = bench.found().await;
+    let cancel = bench.cancel.clone();
+    let events = Arc::clone(&bench.events);
+    let watcher = tokio::spawn(async move {
+        let begun = |event: &Event| matches!(event, Event::Output { line, .. } if line == "begun");
+        while !events.0.lock().expect("events").iter().any(begun) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        cancel.cancel();
+        Instant::now()
+    });
+    let error = bench.build_with(Buildx::new(&bench.world(), found, "acme/app"), &host()).await.expect_err("cancelled");
+    let cancelled = watcher.await.expect("watcher");
+    assert_eq!(error.kind(), Kind::Terminated, "{error}");
+    assert!(cancelled.elapsed() < Duration::from_secs(3), "{:?}", cancelled.elapsed());
+    let ours = bench.dir.path().display().to_string();
+    let left: Vec<String> = std::fs::read_dir("/proc")
+        .expect("proc")
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(&ours))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_build_that_hangs_ends_at_its_deadline() {
+    let bench = Bench::with_busybox("RUN sleep 121\n");
+    let builder = Buildx::new(&bench.world(), bench.found().await, "acme/app").with_deadline(Duration::from_secs(3));
+    let error = bench.build_with(builder, &host()).await.expect_err("too long");
+    assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
+}

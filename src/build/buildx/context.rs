@@ -2,7 +2,7 @@
 //! ignore file of ours.
 //!
 //! BuildKit takes `<Dockerfile>.dockerignore` before the context's `.dockerignore`, and in an ignore file the last
-//! match wins. So the copy's ignore file is the one that would have applied, with one more line at the end: no rule of
+//! match wins. So the copy's ignore file is the one that would have applied, with two more lines at the end: no rule of
 //! the user can bring `.stagefreight/` back, and nothing is written into the workspace.
 
 use std::path::{Component, Path, PathBuf};
@@ -17,8 +17,10 @@ use super::session::Session;
 /// A Dockerfile or ignore file beyond this is not one.
 const MAX_TEXT: u64 = 4 * 1024 * 1024;
 
-/// The line that keeps our own directory out of every context, at whatever depth.
-const KEEP_OUT: &str = "**/.stagefreight";
+/// What keeps our own directory out of every context, at whatever depth. The second line is needed: the matcher does not
+/// try a pattern whose answer would change nothing, so where an earlier `*` already leaves the directory out the first
+/// line is not seen to match it, and a `!` rule for what lies below would win.
+const KEEP_OUT: &str = "**/.stagefreight\n**/.stagefreight/**\n";
 
 /// Paths for the command line.
 #[derive(Debug)]
@@ -69,7 +71,6 @@ fn ignore_rules(dockerfile: &Path, context: &Path) -> Result<Vec<u8>> {
         rules.push(b'\n');
     }
     rules.extend_from_slice(KEEP_OUT.as_bytes());
-    rules.push(b'\n');
     Ok(rules)
 }
 
@@ -110,10 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn our_line_is_always_last() {
-        assert_eq!(rules(None, None), "**/.stagefreight\n");
-        assert_eq!(rules(None, Some("*\n!.stagefreight")), "*\n!.stagefreight\n**/.stagefreight\n");
-        assert_eq!(rules(Some("a\n"), Some("b\n")), "a\n**/.stagefreight\n");
+    fn our_lines_are_always_last() {
+        assert_eq!(rules(None, None), KEEP_OUT);
+        assert_eq!(rules(None, Some("*\n!.stagefreight")), format!("*\n!.stagefreight\n{KEEP_OUT}"));
+        assert_eq!(rules(Some("a\n"), Some("b\n")), format!("a\n{KEEP_OUT}"));
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl Excerpt {
         let start =
             said.windows(2).rposition(|pair| rule(&pair[1]) && pair[0].rsplit_once(':').is_some_and(|(_, n)| n.parse::<u32>().is_ok()))?;
         let line = said[start].rsplit_once(':')?.1.parse().ok()?;
-        let text: Vec<&str> = said[start + 2..].iter().take_while(|line| !rule(line)).map(|line| line.trim_end()).collect();
+        let mut text: Vec<&str> = said[start + 2..].iter().take_while(|line| !rule(line)).map(|line| line.trim_end()).collect();
+        while text.last().is_some_and(|line| line.ends_with('|')) {
+            // An empty line below the place says nothing.
+            text.pop();
+        }
         Some(Self { line, text: text.join("\n") })
     }
 }

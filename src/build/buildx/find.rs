@@ -95,7 +95,8 @@ impl Search<'_> {
     async fn remote(&self, tool: Tool, address: &str) -> Result<Inspected, String> {
         let at = || format!("BuildKit at {} = {address}", env::BUILDKIT_HOST);
         let create = tool.buildx(self.world, self.session).args(["create", "--name", PROBE, "--driver", "remote", address]);
-        let created = self.run(create).await.map_err(|error| error.to_string())?;
+        // Creating asks the address too, so this is where a hanging one shows.
+        let created = self.run(create).await.map_err(|error| format!("{} does not answer: {}", at(), no_answer(&error)))?;
         if !created.success {
             return Err(format!("{} cannot be used: {}", at(), last_line(&created.stderr)));
         }
@@ -115,10 +116,7 @@ impl Search<'_> {
 
     async fn inspect(&self, tool: Tool, name: Option<&str>) -> Result<Inspected, String> {
         let inspect = tool.buildx(self.world, self.session).arg("inspect").args(name);
-        let said = self.run(inspect).await.map_err(|error| match error {
-            ChildError::Deadline { .. } => format!("no answer within {}", crate::core::duration::human(PATIENCE)),
-            other => other.to_string(),
-        })?;
+        let said = self.run(inspect).await.map_err(|error| no_answer(&error))?;
         let inspected = inspect::parse(&said.stdout);
         match &inspected.error {
             Some(error) => Err(error.clone()),
@@ -150,6 +148,13 @@ fn version_of(text: &str) -> Option<String> {
     let word = text.split_whitespace().nth(1)?.trim_start_matches('v');
     let version: String = word.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     (!version.is_empty()).then_some(version)
+}
+
+fn no_answer(error: &ChildError) -> String {
+    match error {
+        ChildError::Deadline { .. } => format!("nothing within {}", crate::core::duration::human(PATIENCE)),
+        other => other.to_string(),
+    }
 }
 
 fn last_line(text: &str) -> String {
