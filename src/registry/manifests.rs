@@ -82,15 +82,24 @@ impl Client {
     ) -> Result<Option<Found>, RegistryError> {
         let doing = || format!("read {}", self.name(path, selector));
         let url = self.url(path, &format!("manifests/{selector}"), cancel).await?;
-        let request = Request::new(Method::GET, url).header(header::ACCEPT, &media_type::MANIFESTS.join(", ")).deadline(SHORT_ANSWER);
-        let response = self.call(request, &access.to(path), cancel).await?;
-        match response.status() {
-            StatusCode::NOT_FOUND => return Ok(None),
-            StatusCode::OK => {}
-            _ => return Err(self.refused(&doing(), response).await),
-        }
-        let told = response.header(&CONTENT_DIGEST).map(str::to_owned);
-        let raw = response.bytes(MAX_MANIFEST_SIZE).await.map_err(|error| RegistryError::from(error).context(&doing()))?;
+        let budget = self.budget();
+        let request = Request::new(Method::GET, url).header(header::ACCEPT, &media_type::MANIFESTS.join(", "));
+        let request = request.deadline(SHORT_ANSWER).budget(&budget);
+        let (told, raw) = loop {
+            let response = self.call(request.clone(), &access.to(path), cancel).await?;
+            match response.status() {
+                StatusCode::NOT_FOUND => return Ok(None),
+                StatusCode::OK => {}
+                _ => return Err(self.refused(&doing(), response).await),
+            }
+            let told = response.header(&CONTENT_DIGEST).map(str::to_owned);
+            match response.bytes(MAX_MANIFEST_SIZE).await.map_err(RegistryError::from) {
+                Ok(raw) => break (told, raw),
+                // Cut in the middle of the answer: the ladder of requests is over, its budget perhaps not.
+                Err(error) if error.kind == RegistryErrorKind::Unavailable && budget.take().is_some() => {}
+                Err(error) => return Err(error.context(&doing())),
+            }
+        };
         let asked = selector.parse::<Digest>().ok();
         // The digest asked for, or told, decides the algorithm; without either it is sha256.
         let expected = asked.or_else(|| told.and_then(|text| text.parse().ok()));

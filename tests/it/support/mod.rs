@@ -3,7 +3,13 @@
 #![expect(dead_code, unused_imports, reason = "each test module uses a part of this")]
 
 mod components;
+mod image;
+mod registries;
+mod scripted;
 mod sf;
 
 pub use components::{component, docker, path_with_components};
+pub use image::Image;
+pub use registries::{Registry, USER};
+pub use scripted::{Asked, Reply, Scripted};
 pub use sf::Sf;
