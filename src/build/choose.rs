@@ -94,7 +94,7 @@ mod tests {
     fn with_buildkit() -> Available {
         let found = Found {
             tool: Tool::Docker,
-            version: "0.13.1".into(),
+            version: Some("0.13.1".into()),
             endpoint: Endpoint::Engine("default".into()),
             buildkit: Some("0.12.5".into()),
         };

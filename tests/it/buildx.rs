@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stagefreight::build::buildx::{Buildx, Found};
+use stagefreight::build::buildx::{Buildx, Found, Tool};
 use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
 use stagefreight::core::oci::{Manifest, ManifestKind};
 use stagefreight::core::{Digest, Timestamp};
@@ -417,4 +417,67 @@ async fn a_build_that_hangs_ends_at_its_deadline() {
     let builder = Buildx::new(&bench.world(), bench.found().await, "acme/app").with_deadline(Duration::from_secs(3));
     let error = bench.build_with(builder, &host()).await.expect_err("too long");
     assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
+}
+
+/// A BuildKit daemon of our own, without docker, in a private directory.
+struct Buildkitd {
+    child: std::process::Child,
+    address: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Buildkitd {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let address = format!("unix://{}", dir.path().join("sock").display());
+        let child = std::process::Command::new("buildkitd")
+            .args(["--root", &dir.path().join("root").display().to_string(), "--addr", &address, "--containerd-worker=false"])
+            .env("PATH", path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("buildkitd is not installed: scripts/components install buildkit buildx");
+        let begun = Instant::now();
+        while !dir.path().join("sock").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "buildkitd does not start");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Self { child, address, _dir: dir }
+    }
+}
+
+impl Drop for Buildkitd {
+    fn drop(&mut self) {
+        let pid = self.child.id().to_string();
+        let _asked = std::process::Command::new("kill").arg(pid).status();
+        let _reaped = self.child.wait();
+    }
+}
+
+#[tokio::test]
+#[ignore = "buildkitd takes minutes to build: scripts/components install buildkit buildx; then cargo test --test it buildx:: -- --ignored"]
+async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
+    let daemon = Buildkitd::start();
+    // Only the standalone program is on this PATH: no docker CLI, no engine.
+    let bin = tempfile::tempdir().expect("dir");
+    let program = std::env::split_paths(&path()).map(|dir| dir.join("buildx")).find(|file| file.exists());
+    let program = program.expect("buildx is not installed: scripts/components install buildkit buildx");
+    std::os::unix::fs::symlink(program, bin.path().join("buildx")).expect("link");
+    for alone in [true, false] {
+        let bench = Bench::with_busybox("RUN echo x >/x\n").env("BUILDKIT_HOST", &daemon.address);
+        let bench = if alone { bench.env("PATH", bin.path().display().to_string()) } else { bench };
+        let found = bench.found().await;
+        assert_eq!(found.endpoint.to_string(), daemon.address);
+        assert_eq!(found.tool == Tool::Standalone, alone);
+        let built = bench.build_with(Buildx::new(&bench.world(), found, "acme/app"), &host()).await.expect("built");
+        assert_eq!(tree(&built.layout, &manifest(&built.layout, &built.digest))["x"].1, b"x\n");
+
+        let bench = Bench::with_busybox("RUN echo two; exit 9\n").env("BUILDKIT_HOST", &daemon.address);
+        let error = bench.build(&host()).await.expect_err("it fails");
+        let told = told(&error);
+        assert!(
+            told.contains("failed at Dockerfile:4, step `[2/2] RUN echo two; exit 9`: exit code 9") && told.contains("| two"),
+            "{told}"
+        );
+    }
 }

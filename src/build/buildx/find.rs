@@ -24,8 +24,8 @@ const PROBE: &str = "sf-probe";
 pub struct Found {
     /// The program that reaches it.
     pub tool: Tool,
-    /// Version of buildx, `0.13.1`.
-    pub version: String,
+    /// Version of buildx, `0.13.1`; none where it was built without one.
+    pub version: Option<String>,
     /// Where it is.
     pub endpoint: Endpoint,
     /// Version of BuildKit, when it tells one.
@@ -34,15 +34,19 @@ pub struct Found {
 
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} on {}", self.tool, self.version, self.endpoint)?;
+        write!(f, "{}", self.tool)?;
+        self.version.as_ref().map_or(Ok(()), |version| write!(f, " {version}"))?;
+        write!(f, " on {}", self.endpoint)?;
         self.buildkit.as_ref().map_or(Ok(()), |version| write!(f, ", BuildKit {version}"))
     }
 }
 
 impl Found {
-    /// Whether `--progress=rawjson` exists: since buildx 0.13.
+    /// Whether `--progress=rawjson` exists: since buildx 0.13. A buildx without a version was built from sources, most
+    /// likely of later ones.
     pub fn has_rawjson(&self) -> bool {
-        let mut parts = self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let Some(version) = &self.version else { return true };
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (0, 13)
     }
 }
@@ -75,14 +79,11 @@ struct Said {
 
 impl Search<'_> {
     /// The program and the version of buildx behind it.
-    async fn tool(&self) -> Result<(Tool, String), String> {
+    async fn tool(&self) -> Result<(Tool, Option<String>), String> {
         let mut why = Vec::new();
         for tool in Tool::ALL {
             match self.run(tool.buildx(self.world, self.session).arg("version")).await {
-                Ok(said) if said.success => match version_of(&said.stdout) {
-                    Some(version) => return Ok((tool, version)),
-                    None => why.push(format!("`{tool} version` printed no version")),
-                },
+                Ok(said) if said.success => return Ok((tool, version_of(&said.stdout))),
                 Ok(_) => why.push(format!("{} is there without its buildx plugin", tool.program())),
                 Err(ChildError::NotFound(program)) => why.push(format!("{program} is not installed")),
                 Err(error) => why.push(error.to_string()),
@@ -147,7 +148,7 @@ impl Search<'_> {
 fn version_of(text: &str) -> Option<String> {
     let word = text.split_whitespace().nth(1)?.trim_start_matches('v');
     let version: String = word.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    (!version.is_empty()).then_some(version)
+    (!version.is_empty() && version != "0.0.0").then_some(version)
 }
 
 fn no_answer(error: &ChildError) -> String {
@@ -170,14 +171,18 @@ mod tests {
     fn reads_versions_as_releases_and_distributions_print_them() {
         assert_eq!(version_of("github.com/docker/buildx v0.37.2 abc\n").as_deref(), Some("0.37.2"));
         assert_eq!(version_of("github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3\n").as_deref(), Some("0.13.1"));
+        assert_eq!(version_of("github.com/docker/buildx v0.0.0+unknown \n"), None);
         assert_eq!(version_of("what\n"), None);
     }
 
     #[test]
     fn rawjson_begins_with_0_13() {
-        for (version, expected) in [("0.12.1", false), ("0.13.0", true), ("0.37.2", true), ("1.0.0", true), ("", false)] {
-            let found = Found { tool: Tool::Docker, version: version.into(), endpoint: Endpoint::Container, buildkit: None };
-            assert_eq!(found.has_rawjson(), expected, "{version}");
+        for (version, expected) in
+            [(Some("0.12.1"), false), (Some("0.13.0"), true), (Some("0.37.2"), true), (Some("1.0.0"), true), (None, true)]
+        {
+            let version = version.map(str::to_owned);
+            let found = Found { tool: Tool::Docker, version: version.clone(), endpoint: Endpoint::Container, buildkit: None };
+            assert_eq!(found.has_rawjson(), expected, "{version:?}");
         }
     }
 }
