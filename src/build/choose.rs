@@ -47,7 +47,7 @@ pub struct Facts<'a> {
     /// Provenance or an SBOM is asked for, which only BuildKit makes.
     pub attestations: bool,
     /// First line of the Dockerfile that only BuildKit can do, and what is there.
-    pub needs_buildkit: Option<&'a (u32, String)>,
+    pub needs_buildkit: Option<&'a (usize, String)>,
 }
 
 /// Decides. Pure: the same facts give the same choice.

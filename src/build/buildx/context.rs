@@ -17,10 +17,10 @@ use super::session::Session;
 /// A Dockerfile or ignore file beyond this is not one.
 const MAX_TEXT: u64 = 4 * 1024 * 1024;
 
-/// What keeps our own directory out of every context, at whatever depth. The second line is needed: the matcher does not
-/// try a pattern whose answer would change nothing, so where an earlier `*` already leaves the directory out the first
-/// line is not seen to match it, and a `!` rule for what lies below would win.
-const KEEP_OUT: &str = "**/.stagefreight\n**/.stagefreight/**\n";
+/// What keeps our own directory out of every context. The second line is needed: the matcher does not try a pattern
+/// whose answer would change nothing, so where an earlier `*` already leaves the directory out the first line is not seen
+/// to match it, and a `!` rule for what lies below would win.
+const KEEP_OUT: &str = ".stagefreight\n.stagefreight/**\n";
 
 /// Paths for the command line.
 #[derive(Debug)]

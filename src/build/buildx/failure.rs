@@ -121,7 +121,8 @@ fn hint(cause: &str, last_word: &str, step: &BuildStep) -> String {
             Some(126) => "the shell found the command but may not execute it: check its mode".to_owned(),
             Some(127) => "a command was not found in this stage: install it there or correct its path".to_owned(),
             Some(137) => "the process was killed, most often for lack of memory".to_owned(),
-            _ => "the step's own output is above; `-v` shows the whole build".to_owned(),
+            Some(_) => "the step's own output is above; `-v` shows the whole build".to_owned(),
+            None => "`-v` shows everything buildx said".to_owned(),
         }
     }
 }
