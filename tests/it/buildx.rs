@@ -19,6 +19,8 @@ use stagefreight::plan::{BuildStep, BuilderChoice, BuilderKind};
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::{component, path_with_components};
+
 const EPOCH: i64 = 1_700_000_000;
 
 /// The beginning of every Dockerfile here that runs something.
@@ -115,9 +117,7 @@ impl Bench {
 }
 
 fn path() -> String {
-    let home = std::env::var("HOME").unwrap_or_default();
-    let components = std::env::var("SF_COMPONENTS").unwrap_or_else(|_| format!("{home}/.cache/stagefreight/components"));
-    format!("{components}/bin:{}", std::env::var("PATH").unwrap_or_default())
+    path_with_components().into_string().expect("PATH is text")
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -419,9 +419,70 @@ async fn a_build_that_hangs_ends_at_its_deadline() {
     assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
 }
 
+/// A server of our own, ended with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _asked = std::process::Command::new("kill").arg(self.0.id().to_string()).status();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A distribution registry on a free port.
+async fn registry(dir: &Path) -> (Server, String) {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = free.local_addr().expect("address").to_string();
+    drop(free);
+    let config = format!(
+        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\n",
+        dir.join("registry").display()
+    );
+    std::fs::write(dir.join("registry.yml"), config).expect("config");
+    let server = std::process::Command::new(component("docker-registry", "registry2"))
+        .args(["serve", &dir.join("registry.yml").display().to_string()])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the registry starts");
+    let server = Server(server);
+    let begun = Instant::now();
+    while tokio::net::TcpStream::connect(&address).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the registry does not answer");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (server, address)
+}
+
+#[tokio::test]
+async fn base_images_are_reported_with_the_digest_they_resolved_to() {
+    let bench = Bench::new("FROM scratch\nCOPY Dockerfile /base\n");
+    let (_server, address) = registry(bench.dir.path()).await;
+    let base = bench.build(&BuildStep { id: "base".into(), ..host() }).await.expect("base");
+    assert_eq!(base.bases, []);
+    let reference = format!("{address}/acme/base:1");
+    let pushed = std::process::Command::new(component("crane", "crane")).arg("push").arg(&base.layout).arg(&reference).output();
+    let pushed = pushed.expect("crane runs");
+    assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
+
+    for provenance in [None, Some("min".to_owned())] {
+        let id = provenance.clone().unwrap_or_else(|| "plain".to_owned());
+        bench.file("Dockerfile", format!("ARG BASE\nFROM ${{BASE}} AS first\nFROM first\nCOPY Dockerfile /own-{id}\n"));
+        let mut step = BuildStep { id, provenance, ..host() };
+        step.args.insert("BASE".into(), reference.clone());
+        let built = bench.build(&step).await.expect("built");
+        assert_eq!(built.bases, [(reference.clone(), base.digest.to_string())]);
+    }
+
+    bench.file("Dockerfile", format!("FROM {address}/acme/gone:1\n"));
+    let error = bench.build(&BuildStep { id: "gone".into(), ..host() }).await.expect_err("there is no such image");
+    assert!(error.message().contains("acme/gone:1"), "{error}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("base image could not be read")), "{error:?}");
+}
+
 /// A BuildKit daemon of our own, without docker, in a private directory.
 struct Buildkitd {
-    child: std::process::Child,
+    _server: Server,
     address: String,
     _dir: tempfile::TempDir,
 }
@@ -430,39 +491,29 @@ impl Buildkitd {
     fn start() -> Self {
         let dir = tempfile::tempdir().expect("dir");
         let address = format!("unix://{}", dir.path().join("sock").display());
-        let child = std::process::Command::new("buildkitd")
+        let child = std::process::Command::new(component("buildkitd", "buildkit"))
             .args(["--root", &dir.path().join("root").display().to_string(), "--addr", &address, "--containerd-worker=false"])
             .env("PATH", path())
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn()
-            .expect("buildkitd is not installed: scripts/components install buildkit buildx");
+            .expect("buildkitd starts");
         let begun = Instant::now();
         while !dir.path().join("sock").exists() {
             assert!(begun.elapsed() < Duration::from_secs(30), "buildkitd does not start");
             std::thread::sleep(Duration::from_millis(100));
         }
-        Self { child, address, _dir: dir }
-    }
-}
-
-impl Drop for Buildkitd {
-    fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _asked = std::process::Command::new("kill").arg(pid).status();
-        let _reaped = self.child.wait();
+        Self { _server: Server(child), address, _dir: dir }
     }
 }
 
 #[tokio::test]
-#[ignore = "buildkitd takes minutes to build: scripts/components install buildkit buildx; then cargo test --test it buildx:: -- --ignored"]
+#[ignore = "buildkitd takes minutes to build: scripts/components install buildkit; then cargo test --test it buildx:: -- --ignored"]
 async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
     let daemon = Buildkitd::start();
     // Only the standalone program is on this PATH: no docker CLI, no engine.
     let bin = tempfile::tempdir().expect("dir");
-    let program = std::env::split_paths(&path()).map(|dir| dir.join("buildx")).find(|file| file.exists());
-    let program = program.expect("buildx is not installed: scripts/components install buildkit buildx");
-    std::os::unix::fs::symlink(program, bin.path().join("buildx")).expect("link");
+    std::os::unix::fs::symlink(component("buildx", "buildkit"), bin.path().join("buildx")).expect("link");
     for alone in [true, false] {
         let bench = Bench::with_busybox("RUN echo x >/x\n").env("BUILDKIT_HOST", &daemon.address);
         let bench = if alone { bench.env("PATH", bin.path().display().to_string()) } else { bench };
