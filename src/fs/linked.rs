@@ -2,17 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::Result;
 use crate::core::PathError;
-
-/// Creates a file that must not exist yet, for reading and writing.
-pub fn create_writable(path: &Path) -> Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o644).open(path).map_err(PathError::at("create", path))
-}
 
 /// Opens an existing file for reading and writing at any position.
 pub fn open_writable(path: &Path) -> Result<File> {
@@ -83,8 +78,7 @@ mod tests {
     fn counts_names_and_keeps_what_holds_one() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        drop(create_writable(&a).expect("create"));
-        assert!(create_writable(&a).is_err(), "created twice");
+        drop(crate::fs::create_new(&a).expect("create"));
         assert!(link_file(&a, &b).expect("link"));
         assert!(!link_file(&a, &b).expect("link again"));
         assert_eq!(link_count(&b).expect("count"), 2);

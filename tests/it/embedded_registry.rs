@@ -1,1 +1,7 @@
-//! Tests of embedded registry.
+//! The embedded registry: every requirement of the distribution specification, foreign clients, faults, the command.
+
+mod clients;
+mod command;
+mod faults;
+mod requirements;
+mod rig;

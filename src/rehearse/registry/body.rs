@@ -216,6 +216,9 @@ impl Inbound {
         if self.announced().is_some_and(|length| length > self.left) {
             return Err(self.too_large());
         }
+        if self.cut_after.is_some_and(|cut| self.received >= cut) {
+            return Err(Refusal::cut());
+        }
         loop {
             let frame = match tokio::time::timeout(self.idle, self.incoming.frame()).await {
                 Err(_) => return Err(self.too_slow()),
@@ -236,11 +239,7 @@ impl Inbound {
                 tokio::time::sleep(time_of(length, pace)).await;
             }
             if let Some(cut) = self.cut_after {
-                let most = usize::try_from(cut.saturating_sub(self.received)).unwrap_or(usize::MAX);
-                if most == 0 {
-                    return Err(Refusal::cut());
-                }
-                bytes.truncate(most);
+                bytes.truncate(usize::try_from(cut - self.received).unwrap_or(usize::MAX));
             }
             self.left -= length;
             self.received += bytes.len() as u64;

@@ -41,21 +41,12 @@ pub async fn begin(state: &State, name: &str, query: &Query, grant: &Grant, body
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message).header(hyper::header::RETRY_AFTER, "5"));
         }
     };
-    // With a digest and a body this is the whole blob; without a body the client means to send it afterwards.
-    if let (Some(digest), Some(first)) = (digest, body.next().await?) {
-        let mut writer = open(state, name, &id).await?;
-        let outcome = match receive(writer, Some(first), body).await {
-            (again, Ok(())) => {
-                writer = again;
-                close(state, name, &id, writer, digest).await
-            }
-            (_, Err(refusal)) => Err(refusal),
-        };
-        if outcome.is_err() {
-            let name = name.to_owned();
-            state.disk(move |storage| storage.cancel_upload(&name, &id)).await?;
+    // With a digest and its bytes this is the whole blob; without bytes the client means to send them afterwards.
+    if let Some(digest) = digest {
+        let first = body.next().await?;
+        if first.is_some() || digest == digest.digester().finish() {
+            return whole(state, name, &id, first, body, digest).await;
         }
-        return outcome;
     }
     let mut response = progress(name, &id, 0, StatusCode::ACCEPTED);
     if state.options.chunk_min > 0 {
@@ -69,8 +60,7 @@ pub async fn append(state: &State, name: &str, id: &str, headers: &HeaderMap, bo
     let writer = open(state, name, id).await?;
     check_range(&writer, name, id, headers, body)?;
     body.at_most(state.options.limits.blob.saturating_sub(writer.offset()));
-    let (writer, outcome) = receive(writer, None, body).await;
-    // What arrived stays, also when the connection broke: the session's Range tells the client where to go on.
+    let (writer, outcome) = receive(writer, None, body, Torn::Kept).await;
     let offset = writer.offset();
     state.keep_hash(id, writer.hash());
     outcome?;
@@ -87,14 +77,9 @@ pub async fn finish(state: &State, name: &str, id: &str, query: &Query, headers:
         check_range(&writer, name, id, headers, body)?;
     }
     body.at_most(state.options.limits.blob.saturating_sub(before));
-    match receive(writer, None, body).await {
-        (writer, Ok(())) => close(state, name, id, writer, digest).await,
-        (mut writer, Err(refusal)) => {
-            // A client that repeats its PUT sends the same bytes again: half of them must not be in front.
-            state.blocking(move |_| writer.rewind(before).map_err(Refusal::from)).await?;
-            Err(refusal)
-        }
-    }
+    let (writer, outcome) = receive(writer, None, body, Torn::Undone).await;
+    outcome?;
+    close(state, name, id, writer, digest).await
 }
 
 /// `GET /v2/<name>/blobs/uploads/<id>`
@@ -163,6 +148,18 @@ pub async fn manifest(
     Ok(response)
 }
 
+async fn whole(state: &State, name: &str, id: &str, first: Option<Bytes>, body: &mut Inbound, digest: Digest) -> Result<Response<Body>> {
+    let outcome = match receive(open(state, name, id).await?, first, body, Torn::Undone).await {
+        (writer, Ok(())) => close(state, name, id, writer, digest).await,
+        (_, Err(refusal)) => Err(refusal),
+    };
+    if outcome.is_err() {
+        let (name, id) = (name.to_owned(), id.to_owned());
+        state.disk(move |storage| storage.cancel_upload(&name, &id)).await?;
+    }
+    outcome
+}
+
 async fn mount(state: &State, name: &str, digest: &Digest, from: Option<&str>, grant: &Grant) -> Result<bool> {
     let from = from.filter(|from| !from.is_empty());
     // Without `from` we look wherever this client may read ("automatic content discovery").
@@ -193,16 +190,31 @@ async fn open(state: &State, name: &str, id: &str) -> Result<Writer> {
     writer.await?.ok_or_else(|| no_session(name, id))
 }
 
-/// Moves a body to disk: the network fills a short queue, a blocking thread hashes and writes. Always gives the writer back.
-async fn receive(mut writer: Writer, first: Option<Bytes>, body: &mut Inbound) -> (Writer, Result<()>) {
+/// What becomes of the part of a body that arrived before it broke off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Torn {
+    /// It stays: the session's Range tells the client where to go on.
+    Kept,
+    /// It is taken back: a client that repeats its request sends the same bytes again.
+    Undone,
+}
+
+/// Moves a body to disk: the network fills a short queue, a blocking thread hashes and writes. Gives the writer back.
+///
+/// The thread also tidies up, because nobody waits for it when the client is gone.
+async fn receive(mut writer: Writer, first: Option<Bytes>, body: &mut Inbound, torn: Torn) -> (Writer, Result<()>) {
+    // An empty piece marks the end.
     let (sender, mut pieces) = mpsc::channel::<Bytes>(AHEAD);
     let disk = tokio::task::spawn_blocking(move || {
+        let before = writer.offset();
         let mut outcome = Ok(());
-        while let Some(piece) = pieces.blocking_recv() {
+        let mut ended = false;
+        while let (false, Ok(()), Some(piece)) = (ended, &outcome, pieces.blocking_recv()) {
+            ended = piece.is_empty();
             outcome = writer.write(&piece).map_err(Refusal::from);
-            if outcome.is_err() {
-                break;
-            }
+        }
+        if torn == Torn::Undone && !ended {
+            outcome = outcome.and(writer.rewind(before).map_err(Refusal::from));
         }
         (writer, outcome)
     });
@@ -212,16 +224,16 @@ async fn receive(mut writer: Writer, first: Option<Bytes>, body: &mut Inbound) -
         let piece = match next.take() {
             Some(piece) => piece,
             None => match body.next().await {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break,
+                Ok(piece) => piece.unwrap_or_default(),
                 Err(refusal) => {
                     outcome = Err(refusal);
                     break;
                 }
             },
         };
+        let last = piece.is_empty();
         // A closed queue means that the disk failed; it says how below.
-        if sender.send(piece).await.is_err() {
+        if sender.send(piece).await.is_err() || last {
             break;
         }
     }

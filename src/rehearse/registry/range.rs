@@ -12,7 +12,7 @@ pub enum Wanted {
         /// Last byte, inclusive.
         last: u64,
     },
-    /// No byte of the content: 416.
+    /// No byte of the content, or a last byte before the first: 416.
     Nothing,
 }
 
@@ -22,7 +22,7 @@ pub fn wanted(header: Option<&str>, size: u64) -> Wanted {
     let Some((first, last)) = spec.trim().split_once('-').filter(|_| !spec.contains(',')) else { return Wanted::Whole };
     match (number(first), number(last)) {
         (Some(first), _) if first >= size => Wanted::Nothing,
-        (Some(first), Some(last)) if last < first => Wanted::Whole,
+        (Some(first), Some(last)) if last < first => Wanted::Nothing,
         (Some(first), Some(last)) => Wanted::Part { first, last: last.min(size - 1) },
         (Some(first), None) if last.is_empty() => Wanted::Part { first, last: size - 1 },
         (None, Some(0)) if first.is_empty() => Wanted::Nothing,
@@ -62,7 +62,7 @@ mod tests {
             ("bytes=90-1000", part(90, 99)),
             ("bytes=100-", Wanted::Nothing),
             ("bytes=-0", Wanted::Nothing),
-            ("bytes=9-5", Wanted::Whole),
+            ("bytes=9-5", Wanted::Nothing),
             ("bytes=0-1,5-6", Wanted::Whole),
             ("items=0-1", Wanted::Whole),
             ("bytes=x-1", Wanted::Whole),

@@ -28,7 +28,7 @@ pub use manifests::{Stored, Target};
 pub use uploads::{Session, Writer};
 
 use crate::core::Digest;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::fs;
 
 const MARKER: &str = "stagefreight-registry.json";
@@ -49,6 +49,8 @@ impl Storage {
     /// Opens a directory of ours, or makes one of an empty or missing directory.
     pub fn open(root: &Path, read_only: bool) -> Result<Self, Error> {
         let marker = root.join(MARKER);
+        let unusable =
+            |error| Error::from(error).context("cannot open the registry").hint("choose a directory this user can write, or --read-only");
         let storage = Self { root: root.to_owned() };
         if fs::exists(&marker) {
             let bytes = fs::read_bounded(&marker, 4096)?;
@@ -58,7 +60,7 @@ impl Storage {
                 return Err(Error::usage(format!("cannot serve {}: it has {found}, this version reads layout {LAYOUT}", root.display()))
                     .hint("use the version of stagefreight that wrote it, or another --dir"));
             }
-        } else if !fs::names_in(root)?.is_empty() {
+        } else if !fs::names_in(root).map_err(unusable)?.is_empty() {
             return Err(Error::usage(format!("cannot serve {}: the directory holds something else than a registry", root.display()))
                 .hint("give --dir an empty or missing directory, or one an embedded registry made"));
         } else if read_only {
@@ -68,9 +70,7 @@ impl Storage {
         if !read_only {
             let text = serde_json::to_vec(&Marker { layout: LAYOUT }).map_err(|error| Error::failed(error.to_string()))?;
             // Written on every start: finds out at once whether the directory can be written.
-            fs::write_atomic(&marker, &text, 0o644).map_err(|error| {
-                Error::from(error).context("cannot serve").hint("choose a directory this user can write, or --read-only")
-            })?;
+            fs::write_atomic(&marker, &text, 0o644).map_err(|error| unusable(error).with_kind(Kind::Failed))?;
         }
         Ok(storage)
     }

@@ -32,11 +32,11 @@ impl Storage {
         let dir = self.repository(name).join("_uploads");
         fs::create_dir(&dir)?;
         let mut random = [0; 16];
-        // Without a random source two sessions could meet; `create_writable` refuses the second.
+        // Without a random source two sessions could meet; `create_new` refuses the second.
         let _unavailable = getrandom::fill(&mut random);
         let id = base16ct::lower::encode_string(&random);
         let path = dir.join(&id);
-        drop(fs::create_writable(&path)?);
+        drop(fs::create_new(&path)?);
         // The file just made tells the time of this file system.
         let now = fs::modified(&path)?;
         let mut open = 0;
