@@ -114,8 +114,10 @@ impl ManifestError {
     }
 
     pub(super) fn unreadable(not_found: Sentinel, invalid: Sentinel, rule: Rule, error: &PathError) -> Self {
-        let sentinel = if error.is_not_found() { not_found } else { invalid };
-        Self::new(Some(sentinel), rule, error.to_string())
+        if error.is_not_found() {
+            return Self::new(Some(not_found), rule, "there is no such file");
+        }
+        Self::new(Some(invalid), rule, error.to_string())
     }
 
     pub(super) fn mismatch(sentinel: Sentinel, rule: Rule, stored: &str, computed: &str, unknown: &Unknown) -> Self {

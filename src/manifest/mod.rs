@@ -8,6 +8,8 @@ mod builds;
 mod check_outputs;
 mod check_results;
 mod destinations;
+mod diff;
+mod document;
 mod error;
 mod file;
 mod host;
@@ -16,6 +18,7 @@ mod outcome;
 mod outputs;
 mod planned;
 mod results;
+pub mod schema;
 mod target;
 mod timestamp;
 #[cfg(test)]
@@ -29,6 +32,8 @@ pub use artifact::{
 pub use builder::ResultsBuilder;
 pub use builds::{BUILDS_SCHEMA_VERSION, Base, BuildRecord, BuildRecords, Origin};
 pub use destinations::{DESTINATIONS_SCHEMA_VERSION, Destination, DestinationTarget, Destinations};
+pub use diff::{Change, diff_outputs, diff_results};
+pub use document::DocumentKind;
 pub use error::{ManifestError, Rule, Sentinel};
 pub use file::MAX_FILE_SIZE;
 pub use host::normalise_host;

@@ -14,7 +14,7 @@ enum Open {
 
 impl Decoder<'_> {
     /// Consumes any one value.
-    pub(super) fn skip_value(&mut self) -> Result<(), Fault> {
+    pub fn skip_value(&mut self) -> Result<(), Fault> {
         let mut open = Vec::new();
         loop {
             let begun = self.begin_value()?;
