@@ -310,7 +310,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn line(&self, at: usize) -> usize {
-        self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+        self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1
     }
 
     // The rest of an instruction's lines as one: continuations joined, comments between them dropped.
@@ -320,13 +320,11 @@ impl Reader<'_> {
             if index > 0 && (line.trim_start().starts_with('#') || line.trim().is_empty()) {
                 continue;
             }
-            match line.trim_end().strip_suffix(self.escape) {
-                Some(line) => out.push_str(line),
-                None => {
-                    out.push_str(line);
-                    break;
-                }
-            }
+            let Some(line) = line.trim_end().strip_suffix(self.escape) else {
+                out.push_str(line);
+                break;
+            };
+            out.push_str(line);
         }
         out
     }
@@ -339,14 +337,38 @@ impl Reader<'_> {
         }
     }
 
+    fn copy(
+        &self,
+        add: bool,
+        at: &parse_dockerfile::Keyword,
+        options: &[parse_dockerfile::Flag<'_>],
+        sources: &[Src<'_>],
+        dest: &str,
+    ) -> CopyStep {
+        let options = options.iter().map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()))).collect();
+        // A here-document's file is called like its delimiter.
+        let line = self.joined(&self.text[at.span.start.min(self.text.len())..]);
+        let delimiter = |word: &str| word.strip_prefix("<<").map(|w| w.trim_start_matches('-').replace(['"', '\'', '\\'], ""));
+        let mut names = line.split_whitespace().filter_map(delimiter);
+        let sources = sources
+            .iter()
+            .filter_map(|source| match source {
+                Src::Path(path) => Some(Source::Path(path.value.to_string())),
+                Src::HereDoc(doc) => Some(Source::HereDoc(names.next().unwrap_or_default(), doc.value.to_string(), doc.expand)),
+                _ => None,
+            })
+            .collect();
+        CopyStep { add, options, sources, dest: dest.to_owned() }
+    }
+
     fn step(&self, instruction: &Instruction<'_>) -> Result<Step, DockerfileError> {
         let words = |list: &[parse_dockerfile::UnescapedString<'_>]| list.iter().map(|word| word.value.to_string()).collect::<Vec<_>>();
         let (at, verb) = match instruction {
             Instruction::Arg(i) => (&i.arg, Verb::Arg(i.arguments.value.to_string())),
             Instruction::Env(i) => (&i.env, Verb::Env(i.arguments.value.to_string())),
             Instruction::Label(i) => (&i.label, Verb::Label(i.arguments.value.to_string())),
-            Instruction::Copy(i) => (&i.copy, Verb::Copy(copy(false, &i.options, &i.src, &i.dest.value))),
-            Instruction::Add(i) => (&i.add, Verb::Copy(copy(true, &i.options, &i.src, &i.dest.value))),
+            Instruction::Copy(i) => (&i.copy, Verb::Copy(self.copy(false, &i.copy, &i.options, &i.src, &i.dest.value))),
+            Instruction::Add(i) => (&i.add, Verb::Copy(self.copy(true, &i.add, &i.options, &i.src, &i.dest.value))),
             Instruction::Workdir(i) => (&i.workdir, Verb::Workdir(i.arguments.value.to_string())),
             Instruction::User(i) => (&i.user, Verb::User(i.arguments.value.to_string())),
             Instruction::Expose(i) => (&i.expose, Verb::Expose(words(&i.arguments))),
@@ -381,19 +403,6 @@ impl Reader<'_> {
         let text = self.joined(&self.text[start..]).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Step { line: self.line(start), text, instruction: verb })
     }
-}
-
-fn copy(add: bool, options: &[parse_dockerfile::Flag<'_>], sources: &[Src<'_>], dest: &str) -> CopyStep {
-    let options = options.iter().map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()))).collect();
-    let sources = sources
-        .iter()
-        .filter_map(|source| match source {
-            Src::Path(path) => Some(Source::Path(path.value.to_string())),
-            Src::HereDoc(doc) => Some(Source::HereDoc(String::new(), doc.value.to_string(), doc.expand)),
-            _ => None,
-        })
-        .collect();
-    CopyStep { add, options, sources, dest: dest.to_owned() }
 }
 
 #[cfg(test)]

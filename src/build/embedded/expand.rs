@@ -187,13 +187,12 @@ impl Reader<'_> {
     fn name(&mut self) -> String {
         let mut name = String::new();
         while let Some(c) = self.peek() {
-            let fits = c.is_ascii_alphabetic() || c == '_' || (!name.is_empty() && c.is_ascii_digit());
-            // `$1` and the like are one digit long, and never set.
-            if !fits && !(name.is_empty() && c.is_ascii_digit()) {
+            if !c.is_ascii_alphanumeric() && c != '_' {
                 break;
             }
             self.at += 1;
             name.push(c);
+            // `$1` and the like are one digit long, and never set.
             if name.len() == 1 && c.is_ascii_digit() {
                 break;
             }

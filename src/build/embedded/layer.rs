@@ -28,7 +28,8 @@ pub fn identity(changes: &Changes) -> Digest {
             NodeKind::File(Content::Layer { source, offset, size }) => format!("{}@{offset}+{size}", source.path().display()),
             kind => format!("{kind:?}"),
         };
-        hash.update(format!("{path:?} {content} {:o} {} {} {} {:?}\n", node.mode, node.uid, node.gid, node.mtime, node.xattrs).as_bytes());
+        hash.update(path.as_os_str().as_bytes());
+        hash.update(format!("\0{content}\0{:o} {} {} {} {:?}\n", node.mode, node.uid, node.gid, node.mtime, node.xattrs).as_bytes());
     }
     hash.finish()
 }

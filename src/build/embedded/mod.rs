@@ -1,19 +1,30 @@
 //! The embedded builder: a Dockerfile without `RUN` becomes an OCI image with no daemon and no root.
 //!
 //! The way through: `dockerfile` (text → stages), `expand` (words and variables), `ignore` and `context` (what may be
-//! copied), `copy` (where it lands), `layer` (changes → tar), `pack` (tar → compressed blob). Files are listed as data
-//! and read once, while their layer is written. What is supported: `docs/embedded-builder.md`.
+//! copied), `base` (images to start from), `evaluate` and `stage` (instruction by instruction), `copy` (where files
+//! land), `layer` (changes → tar), `pack` (tar → compressed blob), `builder` (all of it → an OCI layout). Files are listed
+//! as data and read once, while their layer is written. What is supported: `docs/embedded-builder.md`.
 
+mod base;
+mod builder;
+mod context;
 mod copy;
 mod dockerfile;
+mod evaluate;
 mod expand;
 mod glob;
 mod ignore;
+mod image_config;
 mod layer;
 mod layer_source;
 mod mode;
 mod pack;
+mod stage;
 mod tree;
 
+pub use builder::Embedded;
 pub use dockerfile::{declared_args, needs_buildkit};
 pub use pack::{Codec, Packed, pack};
+
+/// What to do when a Dockerfile needs more than this builder.
+const GET_BUILDKIT: &str = "use BuildKit for this build: install docker with buildx, or point BUILDKIT_HOST at a daemon, and leave `builder` at `auto` or `buildx`";

@@ -109,11 +109,6 @@ impl Tree {
         path.as_os_str().is_empty() || self.nodes.contains_key(path)
     }
 
-    /// How many nodes there are.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Nodes in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Path, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_path(), node))
