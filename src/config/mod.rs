@@ -30,14 +30,19 @@ pub use yaml::MAX_BYTES;
 
 use problem::Problem;
 
+/// Most problems that are kept with their excerpts; the others are counted.
+const MAX_PROBLEMS: usize = 100;
+
 /// Reads and checks the text of a config file. `file_name` is used in messages only. All problems that can be found
 /// in one go are reported together.
 pub fn load(text: &str, file_name: &str) -> Result<(Config, Vec<Warning>), ConfigErrors> {
     let mut cx = decode::Cx::default();
     let config = read(text, &mut cx);
     let decode::Cx { mut problems, warnings, .. } = cx;
-    let locate = |problem: &Problem| Located::new(problem, file_name, text);
-    let warnings = warnings.iter().map(locate).collect();
+    hide_lines_with_secrets(&mut problems, text);
+    let shown = excerpt::mask_userinfo(text);
+    let locate = |problem: &Problem| Located::new(problem, file_name, &shown);
+    let warnings = warnings.iter().take(MAX_PROBLEMS).map(locate).collect();
     if problems.is_empty()
         && let Some(config) = config
     {
@@ -45,7 +50,17 @@ pub fn load(text: &str, file_name: &str) -> Result<(Config, Vec<Warning>), Confi
     }
     problems.sort_by_key(|problem| problem.span.map_or(0, |span| span.start));
     problems.dedup();
-    Err(ConfigErrors { problems: problems.iter().map(locate).collect(), warnings })
+    let omitted = problems.len().saturating_sub(MAX_PROBLEMS);
+    Err(ConfigErrors { problems: problems.iter().take(MAX_PROBLEMS).map(locate).collect(), omitted, warnings })
+}
+
+/// Where one problem may not show its line, the others of that line may not either.
+fn hide_lines_with_secrets(problems: &mut [Problem], text: &str) {
+    let line = |problem: &Problem| problem.span.map(|span| problem::position(text, span.start).0);
+    let hidden: Vec<_> = problems.iter().filter(|problem| problem.secret).map(line).collect();
+    for problem in problems.iter_mut().filter(|_| !hidden.is_empty()) {
+        problem.secret |= hidden.contains(&line(problem));
+    }
 }
 
 fn read(text: &str, cx: &mut decode::Cx) -> Option<Config> {
@@ -69,7 +84,7 @@ pub fn load_bytes(bytes: &[u8], file_name: &str) -> Result<(Config, Vec<Warning>
             let at = error.valid_up_to();
             let line = bytes[..at].split(|byte| *byte == b'\n').count();
             let problem = Problem::new(format!("line {line} is not UTF-8 text (byte {at})"), None).hint("save the file as UTF-8");
-            Err(ConfigErrors { problems: vec![Located::new(&problem, file_name, "")], warnings: Vec::new() })
+            Err(ConfigErrors { problems: vec![Located::new(&problem, file_name, "")], omitted: 0, warnings: Vec::new() })
         }
     }
 }

@@ -22,17 +22,26 @@ pub struct Problem {
     pub hint: Option<String>,
     /// The line may hold a secret, so only its number is shown.
     pub secret: bool,
+    /// The part of the place that is meant, when it stands there literally.
+    pub within: Option<String>,
 }
 
 impl Problem {
     /// A mistake at a place.
     pub fn new(message: impl Into<String>, span: Option<Span>) -> Self {
-        Self { message: message.into(), span, label: None, hint: None, secret: false }
+        Self { message: message.into(), span, label: None, hint: None, secret: false, within: None }
     }
 
     /// A mistake at a known place.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Self::new(message, Some(span))
+    }
+
+    /// Narrows the place to a part of it, when that stands there literally (escapes and variables may hide it).
+    #[must_use]
+    pub fn within(mut self, part: &str) -> Self {
+        self.within = Some(part.to_owned());
+        self
     }
 
     /// The line may hold a secret.
@@ -70,6 +79,9 @@ pub struct Located {
     /// Column in characters, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
+    /// A few words about the place: `did you mean X?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The next action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -81,19 +93,19 @@ pub struct Located {
 impl Located {
     /// Finds line and column and draws the excerpt.
     pub fn new(problem: &Problem, file: &str, text: &str) -> Self {
-        let place = problem.span.map(|span| position(text, span.start));
-        // The nearest name is worth having also where no excerpt is shown.
-        let hint = match (&problem.hint, &problem.label) {
-            (Some(hint), _) => Some(hint.clone()),
-            (None, label) => label.clone(),
-        };
+        let span = problem.span.map(|span| match &problem.within {
+            Some(part) => narrow(text, span, part),
+            None => span,
+        });
+        let place = span.map(|span| position(text, span.start));
         Self {
             message: problem.message.clone(),
             file: file.to_owned(),
             line: place.map(|(line, _)| line),
             column: place.map(|(_, column)| column),
-            hint,
-            excerpt: problem.span.map(|span| match place {
+            label: problem.label.clone(),
+            hint: problem.hint.clone(),
+            excerpt: span.map(|span| match place {
                 Some((line, column)) if problem.secret => format!(" ┌─ {file}:{line}:{column}  (not shown: it may hold a secret)"),
                 _ => excerpt::draw(file, text, span, problem.label.as_deref()),
             }),
@@ -109,6 +121,8 @@ pub type Warning = Located;
 pub struct ConfigErrors {
     /// The problems in document order.
     pub problems: Vec<Located>,
+    /// How many more there are.
+    pub omitted: usize,
     /// Warnings found on the way.
     pub warnings: Vec<Warning>,
 }
@@ -133,7 +147,7 @@ impl std::error::Error for ConfigErrors {}
 impl From<ConfigErrors> for Error {
     /// One error that prints all problems, the first as its sentence and the last one's hint as its hint.
     fn from(errors: ConfigErrors) -> Self {
-        let total = errors.problems.len();
+        let total = errors.problems.len() + errors.omitted;
         let mut problems = errors.problems.into_iter().take(SHOWN);
         let Some(first) = problems.next() else { return Self::usage("the config is wrong") };
         let mut excerpt = first.excerpt.unwrap_or_default();
@@ -163,6 +177,13 @@ impl From<ConfigErrors> for Error {
     }
 }
 
+fn narrow(text: &str, span: Span, part: &str) -> Span {
+    match text.get(span.range()).and_then(|slice| slice.find(part)) {
+        Some(at) => Span { start: span.start + at, end: span.start + at + part.len() },
+        None => span,
+    }
+}
+
 fn push_line(text: &mut String, line: &str) {
     if !text.is_empty() {
         text.push('\n');
@@ -171,7 +192,7 @@ fn push_line(text: &mut String, line: &str) {
 }
 
 /// Line and column in characters, both from 1.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -192,11 +192,11 @@ pub struct TagTemplate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TagPolicy {
-    /// It names one build for ever. The default for templates that contain `{version}`, a full sha or a digest.
+    /// It names one build for ever. The default for templates with `{version}`, `{tag}` or `{sha}`.
     Immutable,
-    /// It moves, but never to an older version. The default for the rest.
+    /// It moves, but never to an older version. The default for `latest`, `{major}` and the like, and fixed versions.
     Forward,
-    /// It moves to whatever was built last (branch names, `edge`).
+    /// It moves to whatever was built last: branch names, `edge`, everything that differs on every run.
     Any,
 }
 
@@ -212,7 +212,7 @@ pub struct Requirements {
 }
 
 /// One condition map of `when` (spec/build.md T.3): all its parts must hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Condition {
     /// Names of `git.branches`, inline patterns (`re:…`), `!` excludes.
     pub branches: Vec<String>,

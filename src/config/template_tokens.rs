@@ -32,28 +32,31 @@ const fn token(name: &'static str, argument: Argument, reproducible: bool, doc: 
 }
 
 /// Every token, in the order of the documentation.
-pub const TOKENS: [Token; 23] = [
+pub const TOKENS: [Token; 26] = [
     token("version", Argument::None, true, "the version: `1.4.0`, `1.4.0-dev.3f9c2ab`"),
     token("base", Argument::None, true, "the version without a pre-release part: `1.4.0`"),
     token("major", Argument::None, true, "`1`"),
     token("minor", Argument::None, true, "`4`"),
     token("patch", Argument::None, true, "`0`"),
     token("prerelease", Argument::None, true, "`rc.1` of `1.4.0-rc.1`; empty for a release"),
-    token("branch", Argument::None, true, "branch"),
+    token("branch", Argument::None, true, "the branch; of a merge request its source branch"),
+    token("tag", Argument::None, true, "the git tag"),
     token("sha", Argument::OptionalCount, true, "commit id, 7 digits, or N with `{sha:N}`"),
     token("env", Argument::Name, true, "`{env:NAME}`: an environment variable listed in `vars_from_env`"),
     token("var", Argument::Name, true, "`{var:NAME}`: a value of `vars`, filled in when the file is read"),
     token("rand", Argument::OptionalCount, false, "N random decimal digits, 6 without `:N`"),
     token("randhex", Argument::OptionalCount, false, "N random hexadecimal digits, 8 without `:N`"),
-    token("date", Argument::OptionalLayout, false, "day in UTC, `2026-07-01`, or any layout"),
+    token("date", Argument::OptionalLayout, false, "day in UTC, `2026-07-01`, or any layout: `{date:YYYYMMDD}`"),
     token("datetime", Argument::None, false, "time in UTC, RFC 3339"),
     token("timestamp", Argument::None, false, "seconds since 1970"),
-    token("time", Argument::None, false, "time in UTC as 14 digits; only in `no_lineage.version`"),
-    token("commit.date", Argument::OptionalLayout, true, "day of the commit in UTC"),
+    token("time", Argument::None, true, "time of the commit in UTC, 14 digits"),
+    token("commit.date", Argument::OptionalLayout, true, "day of the commit in UTC, or any layout"),
+    token("event", Argument::None, true, "what started the pipeline: `push`, `tag`, …"),
     token("ci.pipeline", Argument::None, true, "id of the pipeline run"),
     token("ci.runner", Argument::None, false, "name of the runner"),
     token("ci.job", Argument::None, true, "id of the job"),
     token("ci.url", Argument::None, true, "web address of the pipeline run"),
+    token("project", Argument::None, true, "`group/project`"),
     token("project.name", Argument::None, true, "last part of the project's path"),
     token("project.url", Argument::None, true, "web address of the repository"),
 ];

@@ -37,3 +37,108 @@ hint: registries defined here: ghcr
 ";
     assert_eq!(errors.to_string(), expected);
 }
+
+/// Pieces that get a random text past the first lines of the reader.
+fn pieces() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let words = [
+        "version: 1\n",
+        "vars: ",
+        "registries:\n",
+        "builds:\n",
+        "publish:\n",
+        "git:\n",
+        "security:\n",
+        "defaults: ",
+        "  app:\n",
+        "  a: ",
+        "{ kind: docker }",
+        "{ kind: registry, build: a, registry: a, tags: [",
+        "] }",
+        "    kind: docker\n",
+        "    platforms: ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"{var:a}\"",
+        "'{version}'",
+        "{{",
+        "}}",
+        "{sha:",
+        "&x ",
+        "*x",
+        "<<: *x",
+        ", ",
+        ": ",
+        "\n",
+        "  ",
+        "- ",
+        "ghcr.io",
+        "http://u:p@h/",
+        "url: ",
+        "tags: ",
+        "when: ",
+        "branches: ",
+        "'^v('",
+        "re:",
+        "!",
+        "~",
+        "null",
+        "1.10",
+        "0x1f",
+        ".nan",
+        "ä",
+        "\u{feff}",
+        "\t",
+        "# x\n",
+        "|\n",
+        ">-\n",
+        "!!binary ",
+        "!!int ",
+        "? ",
+        "--- ",
+        "...",
+        "%YAML 1.2\n",
+        "\r\n",
+        "\u{0}",
+        "badges: 1\n",
+        "targets:\n",
+    ];
+    proptest::collection::vec(prop_oneof![9 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => ".{0,8}"], 0..40)
+        .prop_map(|parts| parts.concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 1500, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_text_is_read_or_refused(text in pieces()) {
+        match load(&text, "x.yml") {
+            Ok((config, _)) => {
+                let shown = yaml_of(&config).expect("printable");
+                let (again, _) = load(&shown, "shown.yml").unwrap_or_else(|errors| panic!("{errors}\n{shown}"));
+                proptest::prop_assert_eq!(yaml_of(&again).expect("printable"), shown);
+            }
+            Err(errors) => {
+                proptest::prop_assert!(!errors.problems.is_empty());
+                for problem in &errors.problems {
+                    proptest::prop_assert!(!problem.message.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let _either = load_bytes(&bytes, "x.yml");
+    }
+
+    #[test]
+    fn a_valid_config_with_one_character_changed_never_panics(at in 0usize..2000, with in ".") {
+        let mut text: Vec<char> = SMALLEST.chars().collect();
+        let at = at % text.len();
+        text.splice(at..=at, with.chars());
+        let _either = load(&text.into_iter().collect::<String>(), "x.yml");
+    }
+}

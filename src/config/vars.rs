@@ -49,7 +49,14 @@ fn walk(node: &mut Node, vars: &Vars, cx: &mut Cx) {
     match &mut node.value {
         Value::Text(text) if text.contains("{var:") => match vars.fill(text, &mut Vec::new(), &mut 0) {
             Ok(filled) => *text = filled,
-            Err(wrong) => cx.report(vars.explain(wrong, node.span)),
+            Err(wrong) => {
+                let problem = vars.explain(&wrong, node.span);
+                // One circle is one problem, however many values lead into it.
+                let known = matches!(wrong, Wrong::Cycle(_)) && cx.problems.iter().any(|other| other.message == problem.message);
+                if !known {
+                    cx.report(problem);
+                }
+            }
         },
         Value::Text(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
         Value::List(items) => items.iter_mut().for_each(|item| walk(item, vars, cx)),
@@ -102,7 +109,7 @@ impl Vars {
         Ok(filled)
     }
 
-    fn explain(&self, wrong: Wrong, span: Span) -> Problem {
+    fn explain(&self, wrong: &Wrong, span: Span) -> Problem {
         let names = || {
             let mut names: Vec<&str> = self.0.keys().map(String::as_str).collect();
             names.sort_unstable_by_key(|name| self.0[*name].span.start);
@@ -110,7 +117,7 @@ impl Vars {
         };
         match wrong {
             Wrong::Unknown(name) => {
-                let problem = Problem::at(span, format!("variable `{name}` is not defined")).label(suggest::label(&name, names()));
+                let problem = Problem::at(span, format!("variable `{name}` is not defined")).label(suggest::label(name, names()));
                 if self.0.is_empty() {
                     problem.hint(format!("define it: `vars: {{ {name}: … }}`"))
                 } else {
@@ -118,13 +125,22 @@ impl Vars {
                 }
             }
             Wrong::Cycle(names) => {
-                let from = names.last().and_then(|last| names.iter().position(|name| name == last)).unwrap_or(0);
-                Problem::at(span, format!("variables refer to each other in a circle: {}", names[from..].join(" → ")))
-                    .hint("give one of them a value of its own")
+                let message = format!("variables refer to each other in a circle: {}", circle(names).join(" → "));
+                Problem::at(span, message).hint("give one of them a value of its own")
             }
             Wrong::TooLong => {
                 Problem::at(span, format!("the variables of this text stand on too many others, or grow it past {} KiB", MAX_LEN >> 10))
             }
         }
     }
+}
+
+/// The circle at the end of a path, from its first name in alphabetical order back to it.
+fn circle(path: &[String]) -> Vec<String> {
+    let from = path.last().and_then(|last| path.iter().position(|name| name == last)).unwrap_or(0);
+    let mut circle = path[from..path.len().saturating_sub(1)].to_vec();
+    let least = circle.iter().enumerate().min_by_key(|(_, name)| name.as_str()).map_or(0, |(index, _)| index);
+    circle.rotate_left(least);
+    circle.extend(circle.first().cloned());
+    circle
 }

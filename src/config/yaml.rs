@@ -51,7 +51,11 @@ fn syntax(text: &str, error: &serde_saphyr::Error) -> Problem {
     let span = error.location().map(|location| span_of(location, text));
     let message = serde_saphyr::UserMessageFormatter.format_message(error);
     let message = message.lines().next().unwrap_or_default().to_owned();
-    Problem::new(format!("this is not valid YAML: {message}"), span)
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
+        return Problem::new(format!("key `{key}` is there twice"), span).hint("merge the two entries, or remove one");
+    }
+    let hint = if message.contains("tab") { "indent with spaces" } else { "look at brackets, quotes and indentation, here and above" };
+    Problem::new(format!("this is not valid YAML: {message}"), span).hint(hint)
 }
 
 /// What the library hands over; numbers lose their text here and get it back from the source.

@@ -1,5 +1,7 @@
 //! `builds`: order without circles, paths inside the repository, platforms.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::templates::{self, Use};
@@ -113,7 +115,7 @@ fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> 
                 cx.report(Problem::at(text.span, format!("platform `{platform}` is named twice")).hint("remove one"));
             }
             Ok(platform) => parsed.push(platform),
-            Err(error) => cx.report(Problem::at(text.span, error.to_string())),
+            Err(error) => cx.report(Problem::at(text.span, error.to_string()).hint("such as `platforms: [linux/amd64, linux/arm64]`")),
         }
     }
     parsed
@@ -133,41 +135,42 @@ fn values(map: Option<NameMap<Spanned<Scalar>>>, what: &str, scope: &Scope<'_>, 
     values
 }
 
-/// Reports each circle of `depends_on` once, named in full.
+/// Reports circles of `depends_on`, each named in full and at the place that closes it.
 fn report_circles(edges: &Edges, cx: &mut Cx) {
-    let mut done: Vec<&str> = Vec::new();
-    for start in edges.keys() {
-        if !done.contains(&start.as_str()) {
-            let mut walk = Walk { edges, path: Vec::new(), done: &mut done };
-            walk.visit(start, None, cx);
+    let mut left: IndexMap<&str, Vec<(&str, Span)>> =
+        edges.iter().map(|(id, needs)| (id.as_str(), needs.iter().map(|(need, span)| (need.as_str(), *span)).collect())).collect();
+    loop {
+        drop_what_can_be_built(&mut left);
+        let Some((start, _)) = left.first() else { return };
+        // Everything left needs something left, so following first needs comes around.
+        let mut path: Vec<&str> = Vec::new();
+        let mut at = *start;
+        let mut closing = None;
+        while !path.contains(&at) {
+            path.push(at);
+            let Some((next, span)) = left.get(at).and_then(|needs| needs.first()) else { return };
+            closing = Some(*span);
+            at = next;
         }
+        let from = path.iter().position(|id| *id == at).unwrap_or(0);
+        let circle: Vec<&str> = path[from..].iter().copied().chain([at]).collect();
+        let message = format!("builds depend on each other in a circle: {}", circle.join(" → "));
+        cx.report(Problem::new(message, closing).hint("remove one of these `depends_on`"));
+        left.retain(|id, _| !circle.contains(id));
     }
 }
 
-struct Walk<'e, 'd> {
-    edges: &'e Edges,
-    path: Vec<&'e str>,
-    done: &'d mut Vec<&'e str>,
-}
-
-impl<'e> Walk<'e, '_> {
-    fn visit(&mut self, id: &'e str, span: Option<Span>, cx: &mut Cx) {
-        if let Some(from) = self.path.iter().position(|other| *other == id) {
-            let mut circle: Vec<&str> = self.path[from..].to_vec();
-            circle.push(id);
-            let message = format!("builds depend on each other in a circle: {}", circle.join(" → "));
-            cx.report(Problem::new(message, span).hint("remove one of these `depends_on`"));
+/// Removes builds whose needs are all removed, until there are none.
+fn drop_what_can_be_built(left: &mut IndexMap<&str, Vec<(&str, Span)>>) {
+    loop {
+        let here: HashSet<&str> = left.keys().copied().collect();
+        for needs in left.values_mut() {
+            needs.retain(|(need, _)| here.contains(need));
+        }
+        let before = left.len();
+        left.retain(|_, needs| !needs.is_empty());
+        if left.len() == before {
             return;
         }
-        if self.done.contains(&id) {
-            return;
-        }
-        self.path.push(id);
-        let edges = self.edges;
-        for (next, span) in edges.get(id).into_iter().flatten() {
-            self.visit(next, Some(*span), cx);
-        }
-        self.path.pop();
-        self.done.push(id);
     }
 }

@@ -59,7 +59,10 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let (git, patterns) = git::resolve(git, &mut scope, cx);
     let lookup = publish::Lookup { registries: &known_registries, resolved: &registries, builds: &known_builds, patterns: &patterns };
     let publish = publish::resolve(publish.unwrap_or_default(), &lookup, &mut scope, cx);
-    git::warn_unused(&patterns, &scope.used, cx);
+    // What looks unused may only be misspelt where it is used.
+    if cx.problems.is_empty() {
+        git::warn_unused(&patterns, &scope.used, cx);
+    }
     let security = security::resolve(security, cx);
     Config { vars, registries, git, builds, publish, security, env_allowed, assumed: false }
 }

@@ -165,7 +165,7 @@ pub fn default_policy(template: &str) -> TagPolicy {
     let has = |wanted: &[&str]| names.iter().any(|name| wanted.contains(name));
     if names.iter().any(|name| find(name).is_some_and(|token| !token.reproducible)) {
         TagPolicy::Any
-    } else if has(&["version", "sha"]) {
+    } else if has(&["version", "tag", "sha"]) {
         TagPolicy::Immutable
     } else if has(&["branch"]) {
         TagPolicy::Any
@@ -262,11 +262,11 @@ fn requirements(requires: written::Requires, cx: &mut Cx) -> Requirements {
 /// Two entries that would fight for one tag: the same host, path and tag template, and nothing keeps them apart.
 fn check_duplicates(publish: &Publish, span: Span, others: &IndexMap<String, Publish>, lookup: &Lookup<'_>, cx: &mut Cx) {
     let own = destinations(publish, lookup);
-    for (index, destination) in own.iter().enumerate() {
-        if own[..index].contains(destination) {
-            let message = format!("publish `{}` names {} twice", publish.id, show(destination));
-            cx.report(Problem::at(span, message).hint("two of its registries are the same host; remove one"));
-        }
+    let repeated = own.iter().enumerate().find(|(index, destination)| own[..*index].contains(destination));
+    // A tag that is there twice has been reported; here two registries are the same place.
+    if let Some((_, destination)) = repeated.filter(|_| publish.registry.registries.len() > 1) {
+        let message = format!("publish `{}` goes to {} twice", publish.id, show(destination));
+        cx.report(Problem::at(span, message).hint("two of its registries are the same host; remove one"));
     }
     for other in others.values().filter(|other| overlap(publish, other)) {
         let theirs = destinations(other, lookup);
@@ -279,7 +279,7 @@ fn check_duplicates(publish: &Publish, span: Span, others: &IndexMap<String, Pub
 
 /// Is it certain that both can apply at once? Conditions that differ are judged by the plan, which knows the pipeline.
 fn overlap(one: &Publish, other: &Publish) -> bool {
-    one.when.is_empty() || other.when.is_empty() || format!("{:?}", one.when) == format!("{:?}", other.when)
+    one.when.is_empty() || other.when.is_empty() || one.when == other.when
 }
 
 /// Host, path template, tag template.

@@ -27,8 +27,8 @@ pub enum Use {
 impl Use {
     fn allows(self, token: &Token) -> bool {
         match self {
-            Self::Value | Self::Path | Self::Tag | Self::ImmutableTag => token.name != "time",
-            Self::VersionFormat => ["base", "sha", "branch"].contains(&token.name),
+            Self::Value | Self::Path | Self::Tag | Self::ImmutableTag => true,
+            Self::VersionFormat => ["base", "sha", "branch", "time"].contains(&token.name),
             Self::NoLineage => ["sha", "time"].contains(&token.name),
         }
     }
@@ -57,13 +57,15 @@ pub fn check(template: &Text, usage: Use, scope: &Scope<'_>, cx: &mut Cx) -> boo
                 if let Piece::Token { whole, name, argument } = piece
                     && let Err(problem) = check_token(template.span, whole, name, argument, usage, scope)
                 {
-                    cx.report(problem);
+                    cx.report(problem.within(whole));
                 }
             }
         }
         Err(unclosed) => {
             let message = format!("`{}` has no closing brace", unclosed.0);
-            cx.report(Problem::at(template.span, message).hint("close it with `}`, or write `{{` for a brace that stays"));
+            cx.report(
+                Problem::at(template.span, message).within(unclosed.0).hint("close it with `}`, or write `{{` for a brace that stays"),
+            );
         }
     }
     cx.problems.len() == before
@@ -114,7 +116,7 @@ fn check_token(span: Span, whole: &str, name: &str, argument: Option<&str>, usag
         }
         (Argument::OptionalLayout, Some(text)) if !text.is_empty() => Ok(()),
         (Argument::OptionalLayout, Some(_)) => {
-            Err(Problem::at(span, format!("`{whole}`: a time layout must follow the colon")).hint(format!("such as {{{name}:2006-01-02}}")))
+            Err(Problem::at(span, format!("`{whole}`: a time layout must follow the colon")).hint(format!("such as {{{name}:YYYY-MM-DD}}")))
         }
         (Argument::Name, text) => {
             let text = text.unwrap_or_default();

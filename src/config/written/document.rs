@@ -96,6 +96,7 @@ impl Document {
         let mut outside: Vec<&Key> = Vec::new();
         let mut ours = Vec::with_capacity(entries.len());
         let mut renamed = false;
+        let before = cx.problems.len();
         for (key, value) in entries {
             if OUTSIDE.contains(&key.text.as_str()) {
                 outside.push(key);
@@ -113,7 +114,9 @@ impl Document {
             cx.warn(warning.hint("other tools may read them; remove them if none does"));
         }
         let document = Self::decode(&Node { span: root.span, value: Value::Map(ours) }, cx)?;
-        if renamed { None } else { Some(document) }
+        // With a section missing under its right name every reference to it would look wrong too.
+        let misspelt = cx.problems[before..].iter().any(|problem| problem.message.ends_with(" in the config") && problem.label.is_some());
+        if renamed || misspelt { None } else { Some(document) }
     }
 }
 

@@ -85,7 +85,11 @@ macro_rules! words {
 
         impl $crate::config::decode::Decode for $name {
             fn decode(node: &$crate::config::node::Node, cx: &mut $crate::config::decode::Cx) -> Option<Self> {
-                let text = <$crate::config::span::Text as $crate::config::decode::Decode>::decode(node, cx)?;
+                let Some(word) = node.value.scalar() else {
+                    cx.wrong_shape(node, "text");
+                    return None;
+                };
+                let text = $crate::config::span::Text { value: word.to_owned(), span: node.span };
                 match text.value.as_str() {
                     $( $word => Some(Self::$variant), )*
                     _ => {
