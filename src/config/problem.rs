@@ -23,7 +23,7 @@ pub struct Problem {
     /// The line may hold a secret, so only its number is shown.
     pub secret: bool,
     /// The part of the place that is meant, when it stands there literally.
-    pub within: Option<String>,
+    pub within: Option<Box<str>>,
 }
 
 impl Problem {
@@ -40,7 +40,7 @@ impl Problem {
     /// Narrows the place to a part of it, when that stands there literally (escapes and variables may hide it).
     #[must_use]
     pub fn within(mut self, part: &str) -> Self {
-        self.within = Some(part.to_owned());
+        self.within = Some(part.into());
         self
     }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::names;
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ConfigCommand {
     /// Check the config; every problem is shown at its line
     Check,
