@@ -1,190 +1,21 @@
 //! Builds on a real BuildKit: dockerd with its buildx plugin. Nothing is pulled; images are made of `scratch` and a
 //! static busybox.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+mod bench;
+
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stagefreight::build::buildx::{Buildx, Found, Tool};
-use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
-use stagefreight::core::oci::{Manifest, ManifestKind};
+use stagefreight::build::buildx::{Buildx, Tool};
+use stagefreight::core::oci::ManifestKind;
 use stagefreight::core::{Digest, Timestamp};
-use stagefreight::error::{Error, Kind, Result};
-use stagefreight::event::{Event, Events, Sink};
-use stagefreight::plan::{BuildStep, BuilderChoice, BuilderKind};
-use stagefreight::world::{Environment, World};
-use tokio_util::sync::CancellationToken;
+use stagefreight::error::Kind;
+use stagefreight::event::Event;
+use stagefreight::plan::BuildStep;
 
-use crate::support::{component, path_with_components};
-
-const EPOCH: i64 = 1_700_000_000;
-
-/// The beginning of every Dockerfile here that runs something.
-const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nSHELL [\"/bin/busybox\", \"sh\", \"-c\"]\n";
-
-/// A workspace, a private temporary directory and a world in which docker is found.
-struct Bench {
-    dir: tempfile::TempDir,
-    env: BTreeMap<String, String>,
-    events: Arc<Recorder>,
-    cancel: CancellationToken,
-}
-
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Event>>);
-
-impl Sink for Recorder {
-    fn emit(&self, event: Event) {
-        self.0.lock().expect("events").push(event);
-    }
-}
-
-impl Bench {
-    fn new(dockerfile: &str) -> Self {
-        let dir = tempfile::tempdir().expect("dir");
-        for name in ["ws", "tmp", "home", "scratch"] {
-            std::fs::create_dir(dir.path().join(name)).expect("dir");
-        }
-        let at = |name: &str| dir.path().join(name).display().to_string();
-        let env = BTreeMap::from([("PATH".to_owned(), path()), ("HOME".to_owned(), at("home")), ("TMPDIR".to_owned(), at("tmp"))]);
-        let bench = Self { dir, env, events: Arc::default(), cancel: CancellationToken::new() };
-        bench.file("Dockerfile", dockerfile);
-        bench
-    }
-
-    fn with_busybox(dockerfile: &str) -> Self {
-        let bench = Self::new(&format!("{BUSYBOX}{dockerfile}"));
-        let busybox = std::fs::read("/bin/busybox").expect("a static busybox: scripts/components install busybox");
-        bench.file("busybox", busybox);
-        std::fs::set_permissions(bench.ws().join("busybox"), std::fs::Permissions::from_mode(0o755)).expect("mode");
-        bench
-    }
-
-    fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.insert(name.to_owned(), value.into());
-        self
-    }
-
-    fn ws(&self) -> PathBuf {
-        self.dir.path().join("ws")
-    }
-
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
-        let path = self.ws().join(name);
-        std::fs::create_dir_all(path.parent().expect("parent")).expect("parents");
-        std::fs::write(path, content).expect("file");
-    }
-
-    fn world(&self) -> World {
-        let mut world = World::of_process().expect("world");
-        world.env = Environment::from_pairs(self.env.clone());
-        world.cwd = self.ws();
-        world
-    }
-
-    async fn probe(&self) -> Available {
-        probe(&self.world(), &self.ws(), &Events::new(self.events.clone()), &self.cancel).await
-    }
-
-    async fn found(&self) -> Found {
-        let available = self.probe().await;
-        available.buildx.unwrap_or_else(|| {
-            panic!("{}: scripts/components install docker busybox && scripts/components start docker", available.why_not)
-        })
-    }
-
-    async fn build(&self, step: &BuildStep) -> Result<Built> {
-        let found = self.found().await;
-        self.build_with(Buildx::new(&self.world(), found, "acme/app"), step).await
-    }
-
-    async fn build_with(&self, builder: Buildx, step: &BuildStep) -> Result<Built> {
-        let scratch = self.dir.path().join("scratch").join(step.id.as_str());
-        let cx = BuildCx { workspace: self.ws(), scratch, cancel: self.cancel.clone(), events: Events::new(self.events.clone()) };
-        let result = builder.build(&cx, step).await;
-        assert_eq!(names(&self.dir.path().join("tmp")), Vec::<String>::new(), "private directories are removed");
-        result
-    }
-
-    /// Everything the reader of the log could see.
-    fn shown(&self) -> String {
-        format!("{:#?}", self.events.0.lock().expect("events"))
-    }
-}
-
-fn path() -> String {
-    path_with_components().into_string().expect("PATH is text")
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(dir).expect("dir").map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
-fn step(platforms: &[&str]) -> BuildStep {
-    BuildStep {
-        id: "app".into(),
-        required: true,
-        depends_on: Vec::new(),
-        dockerfile: "Dockerfile".into(),
-        context: ".".into(),
-        target: None,
-        platforms: platforms.iter().map(|&p| p.to_owned()).collect(),
-        args: BTreeMap::new(),
-        labels: BTreeMap::from([("org.opencontainers.image.revision".to_owned(), "abc".to_owned())]),
-        source_date_epoch: EPOCH,
-        provenance: None,
-        sbom: false,
-        compression: "gzip".into(),
-        builder: BuilderChoice { kind: BuilderKind::Buildx, why: "test".into() },
-    }
-}
-
-fn host() -> BuildStep {
-    step(&[&stagefreight::core::Platform::host().to_string()])
-}
-
-fn blob(layout: &Path, digest: &Digest) -> Vec<u8> {
-    let bytes = std::fs::read(layout.join("blobs/sha256").join(digest.hex())).expect("blob");
-    assert_eq!(Digest::of(&bytes), *digest, "a blob is what its name says");
-    bytes
-}
-
-fn manifest(layout: &Path, digest: &Digest) -> Manifest {
-    Manifest::parse(blob(layout, digest)).expect("manifest")
-}
-
-/// Every file of an image manifest's layers with its time.
-fn tree(layout: &Path, manifest: &Manifest) -> BTreeMap<String, (u64, Vec<u8>)> {
-    let mut files = BTreeMap::new();
-    for layer in &manifest.layers {
-        let bytes = blob(layout, &layer.digest);
-        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
-        for entry in archive.entries().expect("entries") {
-            let mut entry = entry.expect("entry");
-            let path = entry.path().expect("path").display().to_string();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).expect("content");
-            files.insert(path.trim_end_matches('/').to_owned(), (entry.header().mtime().expect("mtime"), content));
-        }
-    }
-    files
-}
-
-/// An error as people see it.
-fn told(error: &Error) -> String {
-    let mut text = format!("error: {} (exit {})\n", error.message(), error.kind().exit_code());
-    text.extend(error.excerpt_text().map(|excerpt| format!("{excerpt}\n")));
-    text.extend(error.notes().iter().map(|note| format!("  {note}\n")));
-    text.extend(error.hint_text().map(|hint| format!("hint: {hint}\n")));
-    text
-}
+use crate::support::component;
+use bench::{Bench, Buildkitd, EPOCH, blob, host, manifest, names, registry, step, told, tree};
 
 #[tokio::test]
 async fn builds_an_image_with_run_steps_and_leaves_the_workspace_alone() {
@@ -226,7 +57,8 @@ async fn two_platforms_become_one_index() {
         .manifests
         .iter()
         .map(|entry| {
-            let platform = entry.platform.as_ref().and_then(|p| p.platform()).expect("platform").to_string();
+            let platform =
+                entry.platform.as_ref().and_then(stagefreight::core::oci::DescriptorPlatform::platform).expect("platform").to_string();
             let files = tree(&built.layout, &manifest(&built.layout, &entry.digest));
             (platform, String::from_utf8(files["arch"].1.clone()).expect("text"))
         })
@@ -419,41 +251,6 @@ async fn a_build_that_hangs_ends_at_its_deadline() {
     assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
 }
 
-/// A server of our own, ended with the test.
-struct Server(std::process::Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _asked = std::process::Command::new("kill").arg(self.0.id().to_string()).status();
-        let _reaped = self.0.wait();
-    }
-}
-
-/// A distribution registry on a free port.
-async fn registry(dir: &Path) -> (Server, String) {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = free.local_addr().expect("address").to_string();
-    drop(free);
-    let config = format!(
-        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\n",
-        dir.join("registry").display()
-    );
-    std::fs::write(dir.join("registry.yml"), config).expect("config");
-    let server = std::process::Command::new(component("docker-registry", "registry2"))
-        .args(["serve", &dir.join("registry.yml").display().to_string()])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the registry starts");
-    let server = Server(server);
-    let begun = Instant::now();
-    while tokio::net::TcpStream::connect(&address).await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the registry does not answer");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    (server, address)
-}
-
 #[tokio::test]
 async fn base_images_are_reported_with_the_digest_they_resolved_to() {
     let bench = Bench::new("FROM scratch\nCOPY Dockerfile /base\n");
@@ -478,33 +275,6 @@ async fn base_images_are_reported_with_the_digest_they_resolved_to() {
     let error = bench.build(&BuildStep { id: "gone".into(), ..host() }).await.expect_err("there is no such image");
     assert!(error.message().contains("acme/gone:1"), "{error}");
     assert!(error.hint_text().is_some_and(|hint| hint.contains("base image could not be read")), "{error:?}");
-}
-
-/// A BuildKit daemon of our own, without docker, in a private directory.
-struct Buildkitd {
-    _server: Server,
-    address: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Buildkitd {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().expect("dir");
-        let address = format!("unix://{}", dir.path().join("sock").display());
-        let child = std::process::Command::new(component("buildkitd", "buildkit"))
-            .args(["--root", &dir.path().join("root").display().to_string(), "--addr", &address, "--containerd-worker=false"])
-            .env("PATH", path())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("buildkitd starts");
-        let begun = Instant::now();
-        while !dir.path().join("sock").exists() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "buildkitd does not start");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Self { _server: Server(child), address, _dir: dir }
-    }
 }
 
 #[tokio::test]
