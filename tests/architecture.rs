@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use tree::Tree;
 
-/// Files longer than this hold a second thing.
-const LONGEST: usize = 500;
+/// Files longer than this hold a second thing. Tests are lists of cases and may be somewhat longer.
+const LONGEST: &[(&str, usize)] = &[("src", 500), ("tests", 700)];
 
 /// Files that are longer all the same, with their length and the reason. The list may only shrink.
 const LONGER: &[(&str, usize, &str)] = &[];
@@ -80,7 +80,7 @@ fn every_room_is_in_the_table_and_says_what_it_is() {
 #[test]
 fn files_have_a_size_and_a_name_that_tell_what_they_are() {
     let mut problems = Vec::new();
-    for directory in ["src", "tests"] {
+    for (directory, longest) in LONGEST {
         for (file, text) in sources(&root().join(directory)) {
             let file = format!("{directory}/{file}");
             for part in file.trim_end_matches(".rs").split('/') {
@@ -90,13 +90,13 @@ fn files_have_a_size_and_a_name_that_tell_what_they_are() {
             }
             let lines = text.lines().count();
             match LONGER.iter().find(|(name, _, _)| *name == file) {
-                None if lines > LONGEST => {
-                    problems.push(format!("{file} has {lines} lines; past {LONGEST} there is a second thing inside"));
+                None if lines > *longest => {
+                    problems.push(format!("{file} has {lines} lines; past {longest} there is a second thing inside"));
                 }
                 Some((_, limit, _)) if lines > *limit => {
                     problems.push(format!("{file} has grown to {lines} lines; its exception ends at {limit}"));
                 }
-                Some(_) if lines <= LONGEST => {
+                Some(_) if lines <= *longest => {
                     problems.push(format!("{file} has {lines} lines and needs no exception any more: remove it"));
                 }
                 _ => {}
