@@ -78,18 +78,18 @@ struct Listening {
 /// Runs it.
 pub fn run(session: &Session, command: RegistryCommand) -> Result<()> {
     match command {
-        RegistryCommand::Serve(args) => serve(session, args),
+        RegistryCommand::Serve(args) => serve(session, &args),
     }
 }
 
-fn serve(session: &Session, args: Serve) -> Result<()> {
+fn serve(session: &Session, args: &Serve) -> Result<()> {
     let dir = match &args.dir {
         Some(dir) => session.world.cwd.join(dir),
         None => session.path(names::path::REHEARSAL).join("registry"),
     };
     let mut options = Options::new(&dir);
     options.addr = args.addr;
-    options.auth = auth(session, &args)?;
+    options.auth = auth(session, args)?;
     options.immutable.clone_from(&args.immutable);
     options.read_only = args.read_only;
     let events = session.events.clone();

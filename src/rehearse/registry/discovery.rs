@@ -18,7 +18,7 @@ pub async fn tags(state: &State, name: &str, query: &Query) -> Result<Response<B
     let last = query.get("last").unwrap_or_default().to_owned();
     let found = state.disk({
         let name = name.to_owned();
-        move |storage| Ok(storage.has_repository(&name).then(|| storage.tags(&name, &last, limit)).transpose()?)
+        move |storage| storage.has_repository(&name).then(|| storage.tags(&name, &last, limit)).transpose()
     });
     let unknown = || Refusal::missing(Code::NameUnknown, format!("nothing was ever pushed to {name}"));
     let (tags, more) = found.await?.ok_or_else(unknown)?;

@@ -13,6 +13,7 @@ mod options;
 mod patience;
 mod pull;
 mod push;
+mod put_manifest;
 mod range;
 mod refusal;
 mod route;

@@ -17,7 +17,7 @@ use super::options::Options;
 use super::refusal::{Code, Refusal, Result};
 use super::route::{Query, Route};
 use super::storage::{Storage, Target};
-use super::{discovery, management, pull, push};
+use super::{discovery, management, pull, push, put_manifest};
 use crate::core::{Digest, Digester, Tag};
 use crate::error::Error;
 use crate::fs;
@@ -161,16 +161,12 @@ impl State {
         response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
         seen.phase = Phase::Committed(response.status().as_u16());
         self.observe(&seen);
-        match after(&faults, response).await {
-            Some(response) => {
-                self.finish(seen, Some(response.status().as_u16()));
-                Ok(response)
-            }
-            None => {
-                self.finish(seen, None);
-                Err(Hangup)
-            }
-        }
+        let Some(response) = after(&faults, response).await else {
+            self.finish(seen, None);
+            return Err(Hangup);
+        };
+        self.finish(seen, Some(response.status().as_u16()));
+        Ok(response)
     }
 
     async fn with_faults(
@@ -248,7 +244,7 @@ impl State {
             (Route::Blob { name, digest }, "GET" | "HEAD") => pull::blob(self, name, digest, headers, head).await,
             (Route::Blob { name, digest }, "DELETE") => management::blob(self, name, digest).await,
             (Route::Manifest { name, reference }, "GET" | "HEAD") => pull::manifest(self, name, reference, headers, head, stale).await,
-            (Route::Manifest { name, reference }, "PUT") => push::manifest(self, name, reference, query, headers, body).await,
+            (Route::Manifest { name, reference }, "PUT") => put_manifest::put_manifest(self, name, reference, query, headers, body).await,
             (Route::Manifest { name, reference }, "DELETE") => management::manifest(self, name, reference).await,
             (Route::Uploads { name }, "POST") => push::begin(self, name, query, grant, body).await,
             (Route::Upload { name, id }, "GET" | "HEAD") => push::status(self, name, id).await,

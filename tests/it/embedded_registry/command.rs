@@ -17,8 +17,8 @@ fn serve(sf: &Sf, args: &[&str]) -> Serving {
     let mut lines = BufReader::new(child.stdout.take().expect("stdout"));
     let mut first = String::new();
     lines.read_line(&mut first).expect("the address");
-    if first.trim_start().starts_with('{') {
-        lines.read_to_string(&mut first).ok();
+    while first.starts_with('{') && !first.ends_with("\n}\n") {
+        lines.read_line(&mut first).expect("the document");
     }
     Serving { child, first: first.trim().to_owned() }
 }
@@ -44,6 +44,24 @@ fn serves_until_terminated_and_keeps_the_data() {
         assert_eq!(serving.stop().0, Some(0));
     }
     assert!(sf.path().join(".stagefreight/rehearsal/registry/stagefreight-registry.json").is_file());
+}
+
+#[test]
+fn tells_what_it_serves_and_with_v_what_is_asked() {
+    let sf = Sf::new();
+    for (verbose, told) in [("-v", true), ("--output=text", false)] {
+        let serving = serve(&sf, &[verbose, "--immutable", "v*"]);
+        send(&serving.first, "GET", "/v2/a/tags/list?n=3", &[], b"").expect("an answer").expect(404);
+        let (_, stderr) = serving.stop();
+        assert!(stderr.contains("/.stagefreight/rehearsal/registry at http://127.0.0.1:"), "{stderr}");
+        assert!(stderr.contains("auth none, immutable tags v*"), "{stderr}");
+        assert_eq!(stderr.contains("404 GET /v2/a/tags/list?n=3"), told, "{stderr}");
+    }
+    let serving = serve(&sf, &["--output", "json", "--addr", "127.0.0.1:0"]);
+    let document: serde_json::Value = serde_json::from_str(&serving.first).expect("JSON");
+    let address = document["address"].as_str().expect("an address");
+    send(address, "GET", "/v2/", &[], b"").expect("an answer").expect(200);
+    serving.stop();
 }
 
 #[test]
