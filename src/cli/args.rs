@@ -42,6 +42,11 @@ pub struct Global {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Print what will be built and every destination, each with why
+    Plan,
+    /// Show what the CI says
+    #[command(subcommand)]
+    Ci(super::commands::ci::CiCommand),
     /// Read, check and explain the config
     #[command(subcommand)]
     Config(super::commands::config::ConfigCommand),

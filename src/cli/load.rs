@@ -70,7 +70,7 @@ pub fn file_name(session: &Session) -> String {
 }
 
 /// Dockerfiles where they are looked for, in the order of the search (spec/build.md K.1).
-fn dockerfiles(session: &Session) -> Result<Vec<String>> {
+pub fn dockerfiles(session: &Session) -> Result<Vec<String>> {
     let enter = |relative: &std::path::Path| relative.to_str().is_some_and(|name| name == "build" || name == "docker");
     let mut found: Vec<String> = fs::walk(&session.directory, &enter)?
         .into_iter()

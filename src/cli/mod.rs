@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod gather;
 pub mod load;
 pub mod session;
 

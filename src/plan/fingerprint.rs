@@ -136,7 +136,7 @@ pub(super) fn of_build(
 }
 
 /// A relative path without `.`, `..` that can be resolved, and doubled slashes; `.` for nothing.
-pub(super) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

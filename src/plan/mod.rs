@@ -6,7 +6,6 @@
 
 mod builds;
 mod destinations;
-mod dockerfile;
 mod fingerprint;
 #[cfg(test)]
 mod fixtures;
@@ -20,7 +19,7 @@ mod types;
 mod version;
 mod when;
 
-pub use dockerfile::declared_args;
+pub use fingerprint::clean as clean_path;
 pub use inputs::{DockerfileFacts, Inputs, Surroundings};
 pub use planner::plan;
 pub use refs::{complete, project_name};

@@ -83,7 +83,7 @@ fn slug(text: &str, first: bool, alone: bool) -> String {
         }
     }
     let kept = if first { slug.trim_start_matches(['.', '-']) } else { slug.as_str() };
-    let lost_letters = text.chars().any(|c| !c.is_ascii());
+    let lost_letters = !text.is_ascii();
     let nothing_left = kept.is_empty() && (alone || !text.is_empty());
     if lost_letters || nothing_left { marked(kept.trim_end_matches(['-', '.']), text) } else { kept.to_owned() }
 }

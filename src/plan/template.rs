@@ -4,6 +4,7 @@
 use super::layout;
 use super::slug::Part;
 use crate::ci::PipelineContext;
+use crate::config::template_tokens::{self, Argument, Piece, Unclosed, scan};
 use crate::core::{Digest, Timestamp};
 use crate::error::{Error, Result};
 
@@ -19,36 +20,6 @@ pub(super) struct Scope<'a> {
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     pub(super) now: Timestamp,
 }
-
-/// Every token, for the hint of an unknown one.
-const TOKENS: [&str; 26] = [
-    "version",
-    "base",
-    "major",
-    "minor",
-    "patch",
-    "prerelease",
-    "branch",
-    "tag",
-    "sha",
-    "env",
-    "var",
-    "rand",
-    "randhex",
-    "date",
-    "datetime",
-    "timestamp",
-    "time",
-    "commit.date",
-    "ci.pipeline",
-    "ci.runner",
-    "ci.job",
-    "ci.url",
-    "project",
-    "project.name",
-    "project.url",
-    "event",
-];
 
 /// How deep `{var:}` may refer to other variables.
 const MAX_DEPTH: usize = 16;
@@ -73,27 +44,15 @@ impl Scope<'_> {
     }
 
     fn render(&self, template: &str, depth: usize, parts: &mut Vec<Part>) -> Result<()> {
-        let mut rest = template;
-        while let Some(at) = rest.find(['{', '}']) {
-            push_literal(parts, &rest[..at]);
-            rest = &rest[at..];
-            // `{{` and `}}` are one brace; a brace that closes nothing is text.
-            if rest.starts_with("{{") || rest.starts_with('}') {
-                push_literal(parts, &rest[..1]);
-                rest = &rest[if rest.starts_with("{{") || rest.starts_with("}}") { 2 } else { 1 }..];
-                continue;
+        let pieces = scan(template)
+            .map_err(|Unclosed(rest)| Error::usage(format!("`{rest}` has no closing brace")).hint("write `{{` for a brace that is text"))?;
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => push_literal(parts, text),
+                Piece::Token { name: "var", argument: Some(name), .. } => self.variable(name, depth, parts)?,
+                Piece::Token { whole, name, argument } => parts.push(Part::Value(self.value(whole, name, argument)?)),
             }
-            let Some(end) = rest.find('}') else {
-                return Err(Error::usage(format!("`{rest}` has no closing brace")).hint("write `{{` for a brace that is text"));
-            };
-            let token = &rest[1..end];
-            match token.strip_prefix("var:") {
-                Some(name) => self.variable(name, depth, parts)?,
-                None => parts.push(Part::Value(self.value(token)?)),
-            }
-            rest = &rest[end + 1..];
         }
-        push_literal(parts, rest);
         Ok(())
     }
 
@@ -106,40 +65,34 @@ impl Scope<'_> {
         self.render(value, depth + 1, parts)
     }
 
-    fn value(&self, token: &str) -> Result<String> {
-        let (name, argument) = token.split_once(':').map_or((token, None), |(name, argument)| (name, Some(argument)));
+    fn value(&self, whole: &str, name: &str, argument: Option<&str>) -> Result<String> {
         match (name, argument) {
             ("version" | "base" | "major" | "minor" | "patch" | "prerelease", None) => self.of_version(name),
-            ("branch", None) => self.branch(),
-            ("tag", None) => {
-                self.known(self.context.tag.as_deref(), "tag", "a git tag", "restrict this to tags: `when: { git_tags: [...] }`")
-            }
+            ("branch", None) => self.branch(whole),
             ("sha", None) => Ok(self.commit.chars().take(7).collect()),
             ("sha", Some(length)) => {
                 // `{sha:.8}` is the same as `{sha:8}`.
                 let length = length.strip_prefix('.').unwrap_or(length);
-                Ok(self.commit.chars().take(count(token, length, self.commit.len())?).collect())
+                Ok(self.commit.chars().take(count(whole, length, self.commit.len())?).collect())
             }
             ("env", Some(name)) => self.environment(name),
-            ("rand", argument) => Ok(self.digits(count(token, argument.unwrap_or("6"), 64)?, 10)),
-            ("randhex", argument) => Ok(self.digits(count(token, argument.unwrap_or("8"), 64)?, 16)),
-            ("date", layout) => date(self.now, token, layout.unwrap_or("YYYY-MM-DD")),
+            ("rand", argument) => Ok(self.digits(count(whole, argument.unwrap_or("6"), 64)?, 10)),
+            ("randhex", argument) => Ok(self.digits(count(whole, argument.unwrap_or("8"), 64)?, 16)),
+            ("date", layout) => date(self.now, whole, layout.unwrap_or("YYYY-MM-DD")),
             ("datetime", None) => Ok(self.now.to_string()),
             ("timestamp", None) => Ok(self.now.unix().to_string()),
             // The commit's time: a version must be the same when its pipeline runs again.
-            ("time", None) => date(self.commit_time, token, "YYYYMMDDHHmmss"),
-            ("commit.date", layout) => date(self.commit_time, token, layout.unwrap_or("YYYY-MM-DD")),
-            ("ci.pipeline", None) => self.of_ci(self.context.pipeline_id.as_deref(), token),
-            ("ci.job", None) => self.of_ci(self.context.job_id.as_deref(), token),
-            ("ci.url", None) => self.of_ci(self.context.pipeline_url.as_deref(), token),
-            ("ci.runner", None) => self.of_ci(self.context.runner.as_deref(), token),
-            ("event", None) => Ok(self.context.event.name().to_owned()),
-            ("project", None) => Ok(self.project.to_owned()),
+            ("time", None) => date(self.commit_time, whole, "YYYYMMDDHHmmss"),
+            ("commit.date", layout) => date(self.commit_time, whole, layout.unwrap_or("YYYY-MM-DD")),
+            ("ci.pipeline", None) => self.of_ci(self.context.pipeline_id.as_deref(), whole),
+            ("ci.job", None) => self.of_ci(self.context.job_id.as_deref(), whole),
+            ("ci.url", None) => self.of_ci(self.context.pipeline_url.as_deref(), whole),
+            ("ci.runner", None) => self.of_ci(self.context.runner.as_deref(), whole),
             ("project.name", None) => Ok(self.project.rsplit('/').next().unwrap_or(self.project).to_owned()),
             ("project.url", None) => {
-                self.known(self.context.repo_url.as_deref(), token, "a web address", "add a remote `origin` or set SF_CI_REPO_URL")
+                self.known(self.context.repo_url.as_deref(), whole, "a web address", "add a remote `origin` or set SF_CI_REPO_URL")
             }
-            _ => Err(unknown(token, name)),
+            _ => Err(unknown(whole, name)),
         }
     }
 
@@ -159,24 +112,19 @@ impl Scope<'_> {
         })
     }
 
-    fn branch(&self) -> Result<String> {
+    fn branch(&self, whole: &str) -> Result<String> {
         let source = self.context.pull_request.as_ref().and_then(|pr| pr.source_branch.as_deref());
-        self.known(
-            self.context.branch.as_deref().or(source),
-            "branch",
-            "a branch",
-            "restrict this to branches: `when: { branches: [...] }`",
-        )
+        self.known(self.context.branch.as_deref().or(source), whole, "a branch", "restrict this to branches: `when: { branches: [...] }`")
     }
 
-    fn of_ci(&self, value: Option<&str>, token: &str) -> Result<String> {
-        self.known(value, token, "it from the CI", "use a token that is known everywhere, such as {sha}")
+    fn of_ci(&self, value: Option<&str>, whole: &str) -> Result<String> {
+        self.known(value, whole, "it from the CI", "use a token that is known everywhere, such as {sha}")
     }
 
-    fn known(&self, value: Option<&str>, token: &str, what: &str, hint: &str) -> Result<String> {
+    fn known(&self, value: Option<&str>, whole: &str, what: &str, hint: &str) -> Result<String> {
         value.map(str::to_owned).ok_or_else(|| {
             let event = self.context.event.name();
-            Error::usage(format!("`{{{token}}}` has no value: this pipeline (event {event}) does not have {what}")).hint(hint)
+            Error::usage(format!("`{whole}` has no value: this pipeline (event {event}) does not have {what}")).hint(hint)
         })
     }
 
@@ -219,32 +167,32 @@ fn push_literal(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
-fn count(token: &str, text: &str, max: usize) -> Result<usize> {
+fn count(whole: &str, text: &str, max: usize) -> Result<usize> {
     text.parse()
         .ok()
         .filter(|n| (1..=max).contains(n))
-        .ok_or_else(|| Error::usage(format!("`{{{token}}}` asks for `{text}` characters")).hint(format!("give a number from 1 to {max}")))
+        .ok_or_else(|| Error::usage(format!("`{whole}` asks for `{text}` characters")).hint(format!("give a number from 1 to {max}")))
 }
 
-fn date(time: Timestamp, token: &str, text: &str) -> Result<String> {
+fn date(time: Timestamp, whole: &str, text: &str) -> Result<String> {
     layout::format(time, text).ok_or_else(|| {
-        Error::usage(format!("`{{{token}}}` has a date layout that cannot be read"))
+        Error::usage(format!("`{whole}` has a date layout that cannot be read"))
             .hint("build it from YYYY, MM, DD, HH, mm and ss, such as {date:YYYYMMDD}")
     })
 }
 
-fn unknown(token: &str, name: &str) -> Error {
-    let near = TOKENS
-        .iter()
-        .filter(|known| strsim::damerau_levenshtein(known, name) <= 2)
-        .min_by_key(|known| strsim::damerau_levenshtein(known, name));
-    let error = Error::usage(format!("`{{{token}}}` is not a token"));
-    match near {
-        Some(near) if *near != name => error.hint(format!("did you mean `{{{near}}}`? A brace that is text is written `{{{{`")),
-        Some(_) => {
-            error.hint(format!("`{name}` is written {}", if name == "env" { "{env:NAME}" } else { "without anything after its name" }))
+fn unknown(whole: &str, name: &str) -> Error {
+    let error = Error::usage(format!("`{whole}` is not a token"));
+    match template_tokens::find(name).map(|token| token.argument) {
+        Some(Argument::Name) => error.hint(format!("it is written `{{{name}:NAME}}`")),
+        Some(_) => error.hint(format!("it is written `{{{name}}}`")),
+        None => {
+            let distance = |token: &&template_tokens::Token| strsim::damerau_levenshtein(token.name, name);
+            match template_tokens::TOKENS.iter().filter(|token| distance(token) <= 2).min_by_key(distance) {
+                Some(near) => error.hint(format!("did you mean `{{{}}}`? A brace that is text is written `{{{{`", near.name)),
+                None => error.hint("a brace that is text is written `{{`"),
+            }
         }
-        None => error.hint("a brace that is text is written `{{`"),
     }
 }
 

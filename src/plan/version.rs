@@ -105,7 +105,6 @@ fn warn_of_another_head(tag: &str, git: &GitFacts, scope: &Scope<'_>, warnings: 
     let behind = git.tags.iter().find(|known| known.name == tag).map(|known| known.distance);
     let short = |id: &str| id.chars().take(7).collect::<String>();
     match (at_head, behind, scope.context.sha.as_deref()) {
-        (true, _, _) => {}
         (false, Some(distance), _) => {
             warnings.push(format!("the pipeline is for tag `{tag}`, but HEAD ({}) is {distance} commits after it", short(&git.head)));
         }
@@ -113,7 +112,7 @@ fn warn_of_another_head(tag: &str, git: &GitFacts, scope: &Scope<'_>, warnings: 
         (false, None, Some(sha)) if sha != git.head => {
             warnings.push(format!("the pipeline is for tag `{tag}` at {}, but HEAD is {}", short(sha), short(&git.head)));
         }
-        (false, None, _) => {}
+        _ => {}
     }
 }
 
@@ -208,8 +207,8 @@ fn version_in(tag: &str, pattern: Option<&Regex>) -> Option<Version> {
     }
     // Without a declared pattern only whole tags count: `app-1.2.3` may be another thing's version.
     pattern?;
-    let after = tag.char_indices().filter(|(_, c)| matches!(c, '-' | '/' | '_' | '@')).map(|(at, _)| &tag[at + 1..]);
-    after.filter_map(|rest| rest.parse().ok()).next()
+    let mut after = tag.char_indices().filter(|(_, c)| matches!(c, '-' | '/' | '_' | '@')).map(|(at, _)| &tag[at + 1..]);
+    after.find_map(|rest| rest.parse().ok())
 }
 
 #[cfg(test)]

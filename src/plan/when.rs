@@ -60,6 +60,7 @@ fn holds(condition: &Condition, git: &Git, context: &PipelineContext) -> Result<
     Ok(Verdict { applies: true, why: if why.is_empty() { "an empty `when`: always".to_owned() } else { why } })
 }
 
+#[derive(Clone, Copy)]
 struct Named<'a> {
     list: &'static str,
     noun: &'static str,

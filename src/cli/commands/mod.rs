@@ -1,7 +1,9 @@
 //! One file per command: it reads its inputs, calls the rooms, writes what they decided, and prints.
 
+pub mod ci;
 pub mod config;
 pub mod manifest;
+pub mod plan;
 pub mod registry;
 pub mod version;
 
@@ -12,6 +14,8 @@ use crate::error::Result;
 /// Runs one command.
 pub fn run(session: &Session, command: Command) -> Result<()> {
     match command {
+        Command::Plan => plan::run(session),
+        Command::Ci(command) => ci::run(session, &command),
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),

@@ -1,0 +1,113 @@
+//! `stagefreight plan`: what will be built and every destination, each with why.
+
+use crate::ci::PipelineContext;
+use crate::cli::gather::{Gathered, gather};
+use crate::cli::session::Session;
+use crate::config::TagPolicy;
+use crate::error::Result;
+use crate::plan::{BuilderKind, Plan, PlannedDestination};
+use crate::report::Table;
+
+/// Runs it.
+pub fn run(session: &Session) -> Result<()> {
+    let gathered = session.block_on(gather(session))?;
+    session.print(&gathered.plan, |_| screen(&gathered))
+}
+
+fn screen(gathered: &Gathered) -> String {
+    let Gathered { config, context, git: _, plan } = gathered;
+    let mut table = Table::indented(2);
+    table.row(["version", &plan.version.version, &plan.version.why]);
+    if config.assumed {
+        table.row(["assume", "", "no .stagefreight.yml: one image from the one Dockerfile, published nowhere"]);
+    }
+    for step in &plan.builds {
+        let builder = match step.builder.kind {
+            BuilderKind::Buildx => "buildkit",
+            BuilderKind::Embedded => "embedded builder",
+        };
+        table.row(["build", &step.id, &step.platforms.join(" "), builder, &step.builder.why]);
+    }
+    for group in groups(&plan.destinations) {
+        place(&mut table, &group);
+    }
+    for skipped in &plan.skipped {
+        table.row(["skip", &skipped.publish, &skipped.why]);
+    }
+    format!("{}\n{}", headline(plan, context), table.render())
+}
+
+fn headline(plan: &Plan, context: &PipelineContext) -> String {
+    let what = match (&plan.tag, &plan.branch, &context.pull_request) {
+        (Some(tag), _, _) => format!("tag {tag}"),
+        (None, Some(branch), _) => format!("branch {branch}"),
+        (None, None, Some(pr)) => {
+            let number = pr.number.map_or_else(String::new, |number| format!(" {number}"));
+            format!("pull request{number}{}", if pr.fork { " of a fork" } else { "" })
+        }
+        (None, None, None) => "detached".to_owned(),
+    };
+    // An event that the ref does not already say.
+    let event = if matches!(plan.event.as_str(), "push" | "tag" | "merge_request") { String::new() } else { format!("{}, ", plan.event) };
+    let sha: String = plan.commit.chars().take(7).collect();
+    let builds = counted(plan.builds.len(), "build");
+    let destinations = match plan.destinations.len() {
+        0 => "no destinations".to_owned(),
+        n => counted(n, "destination"),
+    };
+    format!("plan  {}  {}  ({event}{what}, {sha}, {})  {builds} → {destinations}", plan.project, plan.version.version, plan.provider)
+}
+
+fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Destinations of one publish entry in one repository, in document order.
+fn groups(destinations: &[PlannedDestination]) -> Vec<Vec<&PlannedDestination>> {
+    let mut groups: Vec<Vec<&PlannedDestination>> = Vec::new();
+    for destination in destinations {
+        let same = |group: &&mut Vec<&PlannedDestination>| {
+            group.first().is_some_and(|first| {
+                (&first.publish, &first.target, &first.path) == (&destination.publish, &destination.target, &destination.path)
+            })
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(destination),
+            None => groups.push(vec![destination]),
+        }
+    }
+    groups
+}
+
+fn place(table: &mut Table, group: &[&PlannedDestination]) {
+    let Some(first) = group.first() else { return };
+    let mut head = ("place", format!("{}/{}", first.host, first.path), first.why.as_str());
+    for policy in [TagPolicy::Immutable, TagPolicy::Forward, TagPolicy::Any] {
+        let tags: Vec<&str> =
+            group.iter().filter(|destination| destination.policy == policy).map(|destination| destination.tag.as_str()).collect();
+        if tags.is_empty() {
+            continue;
+        }
+        let (verb, place, why) = std::mem::take(&mut head);
+        table.row([verb, &place, &tags.join(", "), &manner(policy, first), why]);
+    }
+}
+
+fn manner(policy: TagPolicy, destination: &PlannedDestination) -> String {
+    let mut words = vec![match policy {
+        TagPolicy::Immutable => "immutable",
+        TagPolicy::Forward => "moves forward",
+        TagPolicy::Any => "moves",
+    }];
+    let requires = destination.requires;
+    words.extend(
+        [(requires.sign, "signed"), (requires.attest, "attested"), (requires.sbom, "sbom")]
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, word)| *word),
+    );
+    if !destination.required {
+        words.push("best effort");
+    }
+    words.join(", ")
+}

@@ -1,0 +1,170 @@
+//! What a plan is made of, gathered once for every command that needs one: config, pipeline, git, Dockerfiles,
+//! builders. Reads the workspace and asks `git` and the builders; writes nothing.
+
+use std::collections::BTreeMap;
+
+use super::load;
+use super::session::Session;
+use crate::build::{self, embedded};
+use crate::ci::{self, PipelineContext};
+use crate::config::{Build, Config};
+use crate::core::{PathError, Platform};
+use crate::error::{Error, Result};
+use crate::fs;
+use crate::git::{self, GitFacts};
+use crate::names::env;
+use crate::plan::{self, BuilderChoice, DockerfileFacts, Inputs, Plan, Surroundings};
+use crate::process::Child;
+
+/// GitHub delivers payloads of at most 25 MB.
+const MAX_PAYLOAD: u64 = 32 << 20;
+
+/// Far beyond what people write.
+const MAX_DOCKERFILE: u64 = 1 << 20;
+
+/// A plan and what it was made of.
+pub struct Gathered {
+    /// The checked config, or the one that is assumed without a file.
+    pub config: Config,
+    /// What the CI says, completed from git.
+    pub context: PipelineContext,
+    /// What git knows.
+    pub git: GitFacts,
+    /// What will be made and where it will go.
+    pub plan: Plan,
+}
+
+/// Gathers and plans. Warnings of config and plan go to the session's events.
+pub async fn gather(session: &Session) -> Result<Gathered> {
+    let config = load::config(session)?;
+    let context = context(session)?;
+    let git = read_git(session).await?;
+    let context = plan::complete(context, &git);
+    let surroundings = surroundings(session, &config).await?;
+    let env = |name: &str| session.world.env.get(name).map(str::to_owned);
+    let inputs =
+        Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };
+    let plan = plan::plan(&inputs)?;
+    for warning in &plan.warnings {
+        session.events.warn(warning.clone(), None);
+    }
+    Ok(Gathered { config, context, git, plan })
+}
+
+/// What the CI says, with the payload of its event where it wrote one.
+pub fn context(session: &Session) -> Result<PipelineContext> {
+    let env = |name: &str| session.world.env.get(name).map(str::to_owned);
+    let payload = match ci::payload_path(&env) {
+        Some(path) => payload(session, &path)?,
+        None => None,
+    };
+    ci::detect(&env, payload.as_deref())
+}
+
+/// Facts of the workspace's repository.
+pub async fn read_git(session: &Session) -> Result<GitFacts> {
+    git::read(&Child::new(&session.world, "git"), &session.directory, &session.cancel).await
+}
+
+fn payload(session: &Session, path: &str) -> Result<Option<String>> {
+    let bytes = match fs::read_bounded(&session.directory.join(path), MAX_PAYLOAD) {
+        Ok(bytes) => bytes,
+        // A container that got the variables and not the file: less is known then, and pull requests count as forks'.
+        Err(error) if error.is_not_found() => {
+            let hint = "mount the file where GITHUB_EVENT_PATH says, or unset it".to_owned();
+            session.events.warn(format!("the event's payload is not there: {error}"), Some(hint));
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(Error::missing(format!("cannot read the event's payload: {error}"))
+                .hint("the runner writes this file for every job; check its permissions, or unset GITHUB_EVENT_PATH"));
+        }
+    };
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Error::missing(format!("cannot read the event's payload: {path} is not UTF-8 text"))
+            .hint("the runner writes this file for every job; run the job again, or unset GITHUB_EVENT_PATH")
+    })?;
+    Ok(Some(text))
+}
+
+async fn surroundings(session: &Session, config: &Config) -> Result<Surroundings> {
+    let directory = session.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = dockerfiles(session, config)?;
+    let builders = builders(session, config, &files).await?;
+    let facts = files.iter().map(|(path, text)| DockerfileFacts { path: path.clone(), args: embedded::declared_args(text) }).collect();
+    Ok(Surroundings {
+        dockerfiles: facts,
+        builders,
+        host_platform: Platform::host(),
+        source_date_epoch: source_date_epoch(session)?,
+        ..Surroundings::bare(&directory)
+    })
+}
+
+/// Paths and texts: what detection finds, then what the config names.
+fn dockerfiles(session: &Session, config: &Config) -> Result<Vec<(String, String)>> {
+    let mut paths = load::dockerfiles(session)?;
+    for named in config.builds.values().filter_map(|build| build.docker.dockerfile.as_deref()) {
+        let path = plan::clean_path(named);
+        // The plan refuses paths that lead out; they are not even read.
+        if !named.starts_with('/') && !path.starts_with("..") && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        match fs::read_bounded(&session.path(&path), MAX_DOCKERFILE) {
+            Ok(bytes) => files.push((path, String::from_utf8_lossy(&bytes).into_owned())),
+            // The plan says so, with the build that names it.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(unreadable(&error)),
+        }
+    }
+    Ok(files)
+}
+
+fn unreadable(error: &PathError) -> Error {
+    Error::usage(error.to_string()).hint("a Dockerfile is a text file of at most 1 MiB; check `dockerfile` and its permissions")
+}
+
+async fn builders(session: &Session, config: &Config, files: &[(String, String)]) -> Result<BTreeMap<String, BuilderChoice>> {
+    // Asking BuildKit takes time: not for builds that want something else.
+    let asks = config.builds.values().any(|build| build.docker.builder.as_deref() != Some("embedded"));
+    let available = if asks {
+        build::probe(&session.world, &session.directory, &session.events, &session.cancel).await
+    } else {
+        build::Available { buildx: None, why_not: "BuildKit was not asked for".to_owned() }
+    };
+    let mut builders = BTreeMap::new();
+    for build in config.builds.values() {
+        let Some(text) = dockerfile_of(build, files) else { continue };
+        let docker = &build.docker;
+        let obstacle =
+            embedded::needs_buildkit(text, docker.target.as_deref()).map(|(line, what)| (u32::try_from(line).unwrap_or(u32::MAX), what));
+        let facts = build::Facts {
+            build: &build.id,
+            configured: docker.builder.as_deref(),
+            attestations: docker.sbom || docker.provenance.is_some(),
+            needs_buildkit: obstacle.as_ref(),
+        };
+        builders.insert(build.id.clone(), build::choose(&facts, &available)?);
+    }
+    Ok(builders)
+}
+
+fn dockerfile_of<'a>(build: &Build, files: &'a [(String, String)]) -> Option<&'a str> {
+    let file = match build.docker.dockerfile.as_deref().map(plan::clean_path) {
+        Some(path) => files.iter().find(|(known, _)| *known == path),
+        None => files.first(),
+    };
+    file.map(|(_, text)| text.as_str())
+}
+
+fn source_date_epoch(session: &Session) -> Result<Option<i64>> {
+    let Some(text) = session.world.env.get(env::SOURCE_DATE_EPOCH) else { return Ok(None) };
+    match text.trim().parse::<i64>() {
+        Ok(seconds) if seconds >= 0 => Ok(Some(seconds)),
+        _ => Err(Error::usage(format!("{}=`{text}` is not a number of seconds since 1970", env::SOURCE_DATE_EPOCH))
+            .hint("unset it to use the commit's time")),
+    }
+}
