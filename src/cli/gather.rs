@@ -139,8 +139,7 @@ async fn builders(session: &Session, config: &Config, files: &[(String, String)]
     for build in config.builds.values() {
         let Some(text) = dockerfile_of(build, files) else { continue };
         let docker = &build.docker;
-        let obstacle =
-            embedded::needs_buildkit(text, docker.target.as_deref()).map(|(line, what)| (u32::try_from(line).unwrap_or(u32::MAX), what));
+        let obstacle = embedded::needs_buildkit(text, docker.target.as_deref());
         let facts = build::Facts {
             build: &build.id,
             configured: docker.builder.as_deref(),
