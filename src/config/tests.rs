@@ -142,3 +142,35 @@ proptest::proptest! {
         let _either = load(&text.into_iter().collect::<String>(), "x.yml");
     }
 }
+
+#[test]
+fn conditions_are_names_or_expressions() {
+    let with = |branches: &str| SMALLEST.replace("git_tags: [stable]", &format!("branches: [{branches}]"));
+    for right in ["'^main$'", "'re:main'", "'!^dependabot/'", "'! re:x'", "'a|b'"] {
+        load(&with(right), "x.yml").unwrap_or_else(|errors| panic!("{right}: {errors}"));
+    }
+    for wrong in ["main", "'!main'", "feature/x", "'re:('", "'!'", "''"] {
+        assert!(load(&with(wrong), "x.yml").is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn one_secret_hides_its_whole_line_and_urls_lose_their_passwords() {
+    let text = "version: 1\nregistries:\n  a: { provider: nope, credentials: \"ghp_s3cret/\" }\n  b: { url: \"https://u:s3cret@h\", colour: red }\nvars: { x: \"https://me:s3cret@h/{var:y}\" }\n";
+    let errors = load(text, "x.yml").expect_err("several mistakes");
+    assert!(errors.problems.len() >= 3, "{errors}");
+    assert!(!errors.to_string().contains("s3cret"), "{errors}");
+    assert!(!format!("{:?}", errors.problems).contains("s3cret"), "{errors}");
+}
+
+#[test]
+fn many_mistakes_stay_cheap() {
+    let mut text = String::from("version: 1\nbuilds:\n");
+    for number in 0..5000 {
+        text.push_str(&format!("  b{number}: {{ kind: docker, depends_on: b{}, x{number}: 1 }}\n", (number + 1) % 5000));
+    }
+    let started = std::time::Instant::now();
+    let errors = load(&text, "x.yml").expect_err("a circle of 5000");
+    assert_eq!(errors.problems.len(), MAX_PROBLEMS);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

@@ -76,6 +76,7 @@ fn broken() -> Vec<(&'static str, String)> {
         ("url_with_path", with("url: ghcr.io", "url: https://ghcr.io/acme")),
         ("unknown_provider", with("provider: ghcr", "provider: gchr")),
         ("unknown_event", with("{ git_tags: [stable] }", "{ git_tags: [stable], events: [tags, pull_requests] }")),
+        ("empty_condition", with("{ git_tags: [stable] }", "[{ git_tags: [] }, { events: ['!schedle'] }]")),
         ("unmet_requirement", with("    path: acme/app", "    path: acme/app\n    requires: { sign: true, sbom: false }")),
         ("later_section", with("version: 1", "version: 1\nsigning: { profiles: { default: { requires: oidc } } }\nstore: { transprot: artifacts }")),
         ("later_kind", with("kind: docker,", "kind: binary, builder: rust,")),
@@ -118,6 +119,13 @@ fn an_unused_pattern_is_a_warning() {
     let text = with("git:\n", "git:\n  branches: { main: '^main$' }\n");
     let json = Sf::new().file(".stagefreight.yml", text).run(&["config", "check", "--output", "json"]).code(0).json();
     assert_eq!(json["warnings"][0]["message"], "branch pattern `main` is never used");
+}
+
+#[test]
+fn a_condition_that_never_holds_is_a_warning() {
+    let text = with("{ git_tags: [stable] }", "{ git_tags: [stable], branches: 're:^main$', events: '!schedule' }");
+    let json = Sf::new().file(".stagefreight.yml", text).run(&["config", "check", "--output", "json"]).code(0).json();
+    assert!(json["warnings"][0]["message"].as_str().is_some_and(|text| text.contains("never holds")), "{json}");
 }
 
 #[test]

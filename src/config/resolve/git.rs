@@ -58,7 +58,7 @@ impl Patterns {
 
     /// Checks one entry of `when.branches`, `when.git_tags` or `match`: a name, or an inline pattern, either with `!`.
     pub fn check(&self, text: &Text, side: Side, scope: &mut Scope<'_>, cx: &mut Cx) {
-        let bare = text.value.strip_prefix('!').unwrap_or(&text.value);
+        let bare = text.value.strip_prefix('!').map_or(text.value.as_str(), str::trim_start);
         if bare.is_empty() {
             cx.report(
                 Problem::at(text.span, format!("an empty {}", side.what()))
@@ -75,13 +75,13 @@ impl Patterns {
     }
 }
 
-/// The expression of an inline pattern: after `re:`, or text with characters that names cannot have.
-pub fn inline(text: &str) -> Option<&str> {
+/// The expression of an inline pattern: after `re:`, or text with a character that only expressions have. The plan
+/// tells them apart in the same way.
+fn inline(text: &str) -> Option<&str> {
     if let Some(pattern) = text.strip_prefix("re:") {
         return Some(pattern);
     }
-    let name = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
-    if name { None } else { Some(text) }
+    text.contains(|c: char| r"^$*+?()[]{}|\".contains(c)).then_some(text)
 }
 
 /// Resolves the section.

@@ -203,6 +203,19 @@ fn conditions(when: Option<OneOrMany<written::Condition>>, patterns: &Patterns, 
     let mut conditions = Vec::with_capacity(when.items.len());
     for condition in when.items {
         let written::Condition { branches, git_tags, events, forges } = condition;
+        for (part, name) in [(&branches, "branches"), (&git_tags, "git_tags"), (&events, "events"), (&forges, "forges")] {
+            if let Some(part) = part.as_ref().filter(|part| part.items.is_empty()) {
+                let message = format!("`{name}` is an empty list, which could mean all or none");
+                cx.report(Problem::at(part.span, message).hint("leave it out for all"));
+            }
+        }
+        if let (Some(_), Some(tags)) = (&branches, &git_tags) {
+            let warning = Problem::at(
+                tags.span,
+                "this condition never holds: it asks for a branch and for a git tag, and a tag pipeline has no branch",
+            );
+            cx.warn(warning.hint("write two conditions in a list if either shall do: `when: [{ branches: … }, { git_tags: … }]`"));
+        }
         let branches = items(branches);
         for text in &branches {
             patterns.check(text, Side::Branches, scope, cx);
@@ -228,18 +241,19 @@ fn texts(items: Vec<Text>) -> Vec<String> {
 
 fn event(text: &Text, cx: &mut Cx) -> Option<String> {
     let lower = text.value.to_ascii_lowercase();
+    let (not, lower) = lower.strip_prefix('!').map_or(("", lower.as_str()), |rest| ("!", rest));
     if let Some((_, event)) = EVENTS.iter().find(|(name, _)| *name == lower) {
-        return Some((*event).to_owned());
+        return Some(format!("{not}{event}"));
     }
     let names = || EVENTS.iter().map(|(name, _)| *name);
-    let problem = Problem::at(text.span, format!("event `{}` is unknown", text.value)).label(suggest::label(&lower, names()));
+    let problem = Problem::at(text.span, format!("event `{}` is unknown", text.value)).label(suggest::label(lower, names()));
     cx.report(problem.hint(format!("known: {}", suggest::list(names()))));
     None
 }
 
 fn forge(text: &Text, cx: &mut Cx) -> Option<String> {
     let lower = text.value.to_ascii_lowercase();
-    if FORGES.contains(&lower.as_str()) {
+    if FORGES.contains(&lower.strip_prefix('!').unwrap_or(&lower)) {
         return Some(lower);
     }
     let problem = Problem::at(text.span, format!("CI provider `{}` is unknown", text.value)).label(suggest::label(&lower, FORGES));

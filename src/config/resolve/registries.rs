@@ -37,31 +37,32 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         attestations: _,
     } = registry;
     let named = match &provider {
-        Some(name) => Some(parse_provider(name, cx)?),
-        None => None,
+        Some(name) => parse_provider(name, cx).map(Some),
+        None => Some(None),
     };
-    let (host, plain_http) = match &url {
-        Some(url) => parse_url(url, cx)?,
-        None if named == Some(RegistryProvider::Embedded) => (format!("{}.embedded", id.to_ascii_lowercase()), true),
+    let embedded = named == Some(Some(RegistryProvider::Embedded));
+    let place = match &url {
+        Some(url) => parse_url(url, cx),
+        None if embedded => Some((format!("{}.embedded", id.to_ascii_lowercase()), true)),
         None => {
             let label = "`url` is missing here".to_owned();
             cx.report(Problem::at(key, format!("registry `{id}` has no `url`")).label(label).hint("give its host: `url: ghcr.io`"));
-            return None;
+            None
         }
     };
-    let credentials = match &credentials {
-        Some(prefix) => Some(credential_prefix(prefix, cx)?),
-        None => None,
-    };
+    let credentials = credentials.and_then(|prefix| credential_prefix(&prefix, cx));
     if let Some(path) = &default_path {
         check_repository_path(path, scope, cx);
     }
     let ca_file = ca_file.and_then(|path| paths::inside(&path, "ca_file", cx));
+    // Everything wrong with the entry has been reported by now.
+    let (named, (host, plain_http)) = (named?, place?);
     Some(Registry {
         id: id.to_owned(),
         provider: named.unwrap_or_else(|| provider_of_host(&host)),
         host,
-        plain_http,
+        // Ours listens on loopback, without TLS.
+        plain_http: plain_http || embedded,
         credentials,
         default_path: default_path.map(|path| path.value),
         required: required.unwrap_or(true),
