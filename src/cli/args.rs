@@ -56,6 +56,8 @@ pub enum Command {
     /// Run the embedded OCI registry
     #[command(subcommand)]
     Registry(super::commands::registry::RegistryCommand),
+    /// Copy an image, digest-preserving, between registries and OCI layouts
+    Copy(super::commands::copy::CopyArgs),
     /// Print the version
     Version,
 }

@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod config;
+pub mod copy;
 pub mod manifest;
 pub mod plan;
 pub mod registry;
@@ -16,6 +17,7 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
     match command {
         Command::Plan => plan::run(session),
         Command::Ci(command) => ci::run(session, &command),
+        Command::Copy(args) => copy::run(session, &args),
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),
