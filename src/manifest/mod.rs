@@ -17,6 +17,8 @@ mod json;
 mod outcome;
 mod outputs;
 mod planned;
+#[cfg(test)]
+mod properties;
 mod results;
 pub mod schema;
 mod target;

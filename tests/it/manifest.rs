@@ -206,3 +206,13 @@ fn checked_in_schemas_are_current() {
         assert!(checked_in == printed, "schemas/{name}.schema.json is not current: run the tests with UPDATE_GENERATED=1");
     }
 }
+
+#[test]
+fn the_documentation_lists_every_rule() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifests.md");
+    let text = std::fs::read_to_string(path).expect("docs/manifests.md");
+    for rule in stagefreight::manifest::Rule::ALL {
+        let row = format!("| `{}` | {} |", rule.name(), rule.doc());
+        assert!(text.contains(&row), "docs/manifests.md lacks the row: {row}");
+    }
+}
