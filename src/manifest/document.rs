@@ -24,9 +24,9 @@ impl DocumentKind {
         let keys = ["generated_at", "artifacts", "completed_at", "intent_checksum", "results"];
         let _damage = input.object(&keys, |input, key| {
             if matches!(key, "generated_at" | "artifacts") {
-                outputs = true
+                outputs = true;
             } else {
-                results = true
+                results = true;
             }
             input.skip_value()
         });

@@ -115,6 +115,9 @@ pub fn build_args_digest(args: &BTreeMap<String, String>) -> Option<String> {
     if args.is_empty() {
         return None;
     }
-    let lines: String = args.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    let mut lines = String::new();
+    for (key, value) in args {
+        lines.push_str(&format!("{key}={value}\n"));
+    }
     Some(Digest::of(lines.as_bytes()).to_string())
 }

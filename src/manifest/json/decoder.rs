@@ -105,7 +105,8 @@ impl<'a> Decoder<'a> {
         let mut others = HashSet::new();
         let mut guess = 0;
         if self.peek()? == b'}' {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         loop {
             if self.peek()? != b'"' {
@@ -129,7 +130,10 @@ impl<'a> Decoder<'a> {
             }
             match self.peek()? {
                 b',' => self.at += 1,
-                b'}' => return self.leave(),
+                b'}' => {
+                    self.leave();
+                    return Ok(());
+                }
                 _ => return Err(self.fault("expected `,` or `}`")),
             }
         }
@@ -142,7 +146,8 @@ impl<'a> Decoder<'a> {
         }
         self.enter()?;
         if self.peek()? == b']' {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         for index in 0.. {
             self.path.push(Step::Index(index));
@@ -154,7 +159,8 @@ impl<'a> Decoder<'a> {
                 _ => return Err(self.fault("expected `,` or `]`")),
             }
         }
-        self.leave()
+        self.leave();
+        Ok(())
     }
 
     fn pass_over(&mut self, start: usize, key: String, others: &mut HashSet<String>) -> Result<(), Fault> {
@@ -205,10 +211,9 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn leave(&mut self) -> Result<(), Fault> {
+    fn leave(&mut self) {
         self.depth -= 1;
         self.at += 1;
-        Ok(())
     }
 
     pub(super) fn literal(&mut self, word: &str) -> Result<(), Fault> {
@@ -262,7 +267,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn fault_at(&self, at: usize, problem: impl Into<String>) -> Fault {
         let before = &self.text[..at.min(self.text.len())];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |position| position + 1);
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         Fault { path: self.path_text(), line, column: before.len() - line_start + 1, problem: problem.into() }
     }
 

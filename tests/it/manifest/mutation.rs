@@ -116,11 +116,11 @@ model! {
     Docker { dockerfile: String, context: String, platforms: List<String>, build_args_digest: String, }
     Binary { os: String, arch: String, path: String, toolchain: String, build_id: String, }
     Archive { format: String, path: String, set: String, }
-    Target { kind: String, registry: Option<Registry>, forge_release_asset: Option<Asset>, requirements: Requirements, }
+    Target { kind: String, registry: Option<Registry>, forge_release_asset: Option<Upload>, requirements: Requirements, }
     Registry { host: String, path: String, tags: List<String>, nativescan: bool, }
-    Asset { asset_name: String, }
+    Upload { asset_name: String, }
     Requirements { sign: bool, attest: bool, sbom: bool, }
-    Results { schema_version: String, completed_at: String, intent_checksum: String, results: List<ArtifactResult>, checksum: String, }
+    Observed { schema_version: String, completed_at: String, intent_checksum: String, results: List<ArtifactResult>, checksum: String, }
     ArtifactResult { artifact_id: String, artifact_name: String, kind: String, outcomes: List<Outcome>, }
     Outcome {
         r#type: String, target: Option<OutcomeTarget>, push: Option<Push>, attestation: Option<Attestation>,
@@ -141,7 +141,7 @@ model! {
 #[derive(Debug, Clone, PartialEq)]
 enum Decoded {
     Outputs(Outputs),
-    Results(Results),
+    Results(Observed),
 }
 
 /// What serde_json says the text means, or nothing when it is not a manifest at all.
