@@ -81,16 +81,19 @@ impl Client {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let outcome = self.attempt(request, attempt, cancel).await;
+            let mut outcome = self.attempt(request, attempt, cancel).await;
+            if let Err(error) = &mut outcome {
+                error.attempts = attempt;
+            }
             let asked = match judge(&outcome, request.replay, attempt) {
-                Verdict::Final => return count(outcome, attempt),
+                Verdict::Final => return outcome,
                 Verdict::Ambiguous => return Err(ambiguous(request, outcome, attempt)),
                 Verdict::Again(asked) => asked,
             };
-            let Some(number) = budget.take() else { return count(outcome, attempt) };
+            let Some(number) = budget.take() else { return outcome };
             let mut random = [0; 4];
             self.random.fill(&mut random);
-            let Some(wait) = pause(&self.ladder, number, asked, u32::from_le_bytes(random)) else { return count(outcome, attempt) };
+            let Some(wait) = pause(&self.ladder, number, asked, u32::from_le_bytes(random)) else { return outcome };
             if let Ok(response) = outcome {
                 response.discard().await;
             }
@@ -207,13 +210,6 @@ impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("http::Client")
     }
-}
-
-fn count(mut outcome: Result<Response, HttpError>, attempts: u32) -> Result<Response, HttpError> {
-    if let Err(error) = &mut outcome {
-        error.attempts = attempts;
-    }
-    outcome
 }
 
 fn ambiguous(request: &Request, outcome: Result<Response, HttpError>, attempts: u32) -> HttpError {

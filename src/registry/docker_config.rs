@@ -69,13 +69,12 @@ pub async fn find(world: &World, host: &str, keys: &[&str], cancel: &Cancellatio
 fn files(world: &World) -> Vec<PathBuf> {
     let env = |name: &str| world.env.get(name).map(|value| world.cwd.join(value));
     let docker = env(names::env::DOCKER_CONFIG).or_else(|| Some(env(names::env::HOME)?.join(".docker")));
-    let podman = match env(names::env::REGISTRY_AUTH_FILE) {
-        Some(named) => vec![named],
-        None => {
-            let runtime = env(names::env::XDG_RUNTIME_DIR).map(|dir| dir.join("containers/auth.json"));
-            let home = env(names::env::HOME).map(|dir| dir.join(".config/containers/auth.json"));
-            runtime.into_iter().chain(home).collect()
-        }
+    let podman = if let Some(named) = env(names::env::REGISTRY_AUTH_FILE) {
+        vec![named]
+    } else {
+        let runtime = env(names::env::XDG_RUNTIME_DIR).map(|dir| dir.join("containers/auth.json"));
+        let home = env(names::env::HOME).map(|dir| dir.join(".config/containers/auth.json"));
+        runtime.into_iter().chain(home).collect()
     };
     docker.map(|dir| dir.join("config.json")).into_iter().chain(podman).collect()
 }

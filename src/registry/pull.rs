@@ -81,14 +81,12 @@ fn choose<'a>(index: &'a Found, platform: &Platform, whole: &str) -> Result<&'a 
     let exact = offered.iter().find(|(offer, _)| offer == platform);
     // An index that offers one variant of the architecture offers the one that is meant.
     let close = offered.iter().find(|(offer, _)| platform.variant.is_none() && offer.os == platform.os && offer.arch == platform.arch);
-    match exact.or(close) {
-        Some((_, child)) => Ok(child),
-        None => {
-            let offered: Vec<String> = offered.iter().map(|(offer, _)| offer.to_string()).collect();
-            let message = format!("{whole} has no image for {platform}; it has {}", offered.join(", "));
-            Err(RegistryError::new(RegistryErrorKind::NotFound, message).hint("build for a platform the base image has"))
-        }
+    if let Some((_, child)) = exact.or(close) {
+        return Ok(child);
     }
+    let offered: Vec<String> = offered.iter().map(|(offer, _)| offer.to_string()).collect();
+    let message = format!("{whole} has no image for {platform}; it has {}", offered.join(", "));
+    Err(RegistryError::new(RegistryErrorKind::NotFound, message).hint("build for a platform the base image has"))
 }
 
 /// Brings the manifests and tells which blobs they need, each once.
