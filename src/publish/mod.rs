@@ -7,6 +7,7 @@ mod journal;
 pub mod order;
 mod placements;
 mod port;
+mod results;
 
 pub use engine::{Engine, StepReport, StepState};
 pub use journal::{Entry, EntryKind, History, Journal};
@@ -16,3 +17,4 @@ pub use port::{
     ApprovedArtifact, Cx, Depth, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage, Step, StepName,
     Target, Verified, VerifyError,
 };
+pub use results::to_results;

@@ -181,14 +181,22 @@ impl Placements {
 
     /// What the run ends with; `None` when every required destination that was asked for holds our bytes.
     pub fn verdict(&self) -> Option<Kind> {
-        let required = self.destinations.iter().filter(|placement| placement.required);
-        let kinds = required.filter_map(|placement| match (placement.state, &placement.error) {
+        self.destinations.iter().filter_map(Placement::verdict).reduce(Kind::worse)
+    }
+}
+
+impl Placement {
+    /// What this destination alone would end the run with.
+    pub fn verdict(&self) -> Option<Kind> {
+        if !self.required {
+            return None;
+        }
+        match (self.state, &self.error) {
             (PlacementState::Conflict, _) => Some(Kind::Conflict),
             (PlacementState::Failed, Some(error)) => Some(PlaceErrorKind::exit_kind(&error.kind)),
             (PlacementState::Failed, None) => Some(Kind::Failed),
             (PlacementState::NotTried, _) => Some(Kind::Partial),
             _ => None,
-        });
-        kinds.reduce(Kind::worse)
+        }
     }
 }

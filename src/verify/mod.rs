@@ -1,1 +1,6 @@
-//! Reads every destination back and compares with what was published.
+//! Reads every destination back and compares with what was published. Pure: the command does the reading through
+//! publish's port and hands over what it saw.
+
+mod compare;
+
+pub use compare::{State, compare};

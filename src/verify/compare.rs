@@ -1,0 +1,77 @@
+//! What a reading means for a destination.
+
+use crate::core::Digest;
+use crate::publish::{PlaceError, Reading};
+
+/// How a destination stands against what was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It holds our bytes, all of them.
+    Complete,
+    /// Nothing is there.
+    Absent,
+    /// It holds our name, and part of what it leads to is gone.
+    Incomplete(String),
+    /// It holds something else.
+    Different {
+        /// What.
+        found: Digest,
+        /// Its revision and age, as far as it tells.
+        about: Option<String>,
+    },
+    /// It could not be read.
+    Unknown(String),
+}
+
+impl State {
+    /// The word in JSON and on screens.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Absent => "absent",
+            Self::Incomplete(_) => "incomplete",
+            Self::Different { .. } => "different",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// Compares a reading with the digest that was published.
+pub fn compare(expected: &str, reading: Result<Reading, PlaceError>) -> State {
+    let reading = match reading {
+        Ok(reading) => reading,
+        Err(error) => return State::Unknown(error.message),
+    };
+    match reading.digest {
+        None => State::Absent,
+        Some(found) if found.as_str() != expected => {
+            let revision = reading.revision.map(|revision| format!("revision {revision:.12}"));
+            let version = reading.version.map(|version| format!("version {version}"));
+            let created = reading.created.map(|created| format!("made {created}"));
+            let about: Vec<String> = [version, revision, created].into_iter().flatten().collect();
+            State::Different { found, about: (!about.is_empty()).then(|| about.join(", ")) }
+        }
+        Some(_) => reading.missing.map_or(State::Complete, State::Incomplete),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::PlaceErrorKind;
+
+    #[test]
+    fn tells_the_five_states_apart() {
+        let ours = Digest::of(b"ours");
+        let read = |digest: Option<&Digest>, missing: Option<&str>| {
+            Ok(Reading { digest: digest.cloned(), missing: missing.map(str::to_owned), ..Reading::default() })
+        };
+        let word = |reading| compare(ours.as_str(), reading).word();
+        assert_eq!(word(read(Some(&ours), None)), "complete");
+        assert_eq!(word(read(None, None)), "absent");
+        assert_eq!(word(read(Some(&ours), Some("1 blob"))), "incomplete");
+        assert_eq!(word(read(Some(&Digest::of(b"theirs")), None)), "different");
+        let down = PlaceError { kind: PlaceErrorKind::Unavailable, message: "down".into(), hint: None };
+        assert_eq!(word(Err(down)), "unknown");
+    }
+}
