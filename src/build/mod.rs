@@ -6,7 +6,9 @@ pub mod buildx;
 mod choose;
 pub mod embedded;
 mod port;
+mod stored;
 
 pub use args::args_digest;
 pub use choose::{Available, Facts, choose, probe};
 pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built};
+pub use stored::StoredBaseImages;

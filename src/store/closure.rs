@@ -28,6 +28,11 @@ pub struct Closure {
 }
 
 impl Closure {
+    /// Every digest of the closure once: manifests, then blobs.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.manifests.iter().map(|(descriptor, _)| &descriptor.digest).chain(self.blobs.iter().map(|blob| &blob.digest))
+    }
+
     /// The root's manifest.
     pub fn root_manifest(&self) -> Option<&Manifest> {
         self.manifests.last().map(|(_, manifest)| manifest)

@@ -133,6 +133,11 @@ impl ContentStore {
         Ok((layout, closure))
     }
 
+    /// The directory everything is kept in.
+    pub fn root(&self) -> &Path {
+        &self.objects
+    }
+
     /// Digests of every entry, in order. Entries with foreign names are passed over.
     pub fn list(&self) -> Result<Vec<Digest>, StoreError> {
         let dir = self.objects.join(Algorithm::Sha256.name());

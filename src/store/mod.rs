@@ -5,6 +5,7 @@
 mod closure;
 mod content;
 mod error;
+mod handover;
 mod index;
 mod layout;
 mod writer;
@@ -12,5 +13,6 @@ mod writer;
 pub use closure::Closure;
 pub use content::ContentStore;
 pub use error::StoreError;
+pub use handover::{HandOver, pack, unpack};
 pub use layout::Layout;
 pub use writer::LayoutWriter;
