@@ -47,6 +47,22 @@ pub enum Command {
     /// Show what the CI says
     #[command(subcommand)]
     Ci(super::commands::ci::CiCommand),
+    /// Check config, plan and every target, without building or writing anything
+    Check(super::commands::check::CheckArgs),
+    /// Build what the plan names into the store
+    #[command(visible_alias = "build")]
+    Perform(super::commands::perform::PerformArgs),
+    /// Apply the policy to what was built
+    Review(super::commands::review::ReviewArgs),
+    /// Place the approved bytes at every destination
+    Publish(super::commands::publish::PublishArgs),
+    /// Read every destination back and compare with what was published
+    Verify(super::commands::verify::VerifyArgs),
+    /// Show what is where
+    Status(super::commands::status::StatusArgs),
+    /// Look at the content store, and hand it from job to job
+    #[command(subcommand)]
+    Store(super::commands::store::StoreCommand),
     /// Read, check and explain the config
     #[command(subcommand)]
     Config(super::commands::config::ConfigCommand),
@@ -60,4 +76,6 @@ pub enum Command {
     Copy(super::commands::copy::CopyArgs),
     /// Print the version
     Version,
+    /// Print a completion script for a shell
+    Completions(super::commands::completions::CompletionsArgs),
 }

@@ -1,10 +1,19 @@
 //! The command line: arguments, the composition root (`wire`), one file per command. Uses every room; none uses it.
 
 pub mod args;
+pub mod check;
 pub mod commands;
+pub mod files;
 pub mod gather;
 pub mod load;
+pub mod perform;
+pub mod phases;
+pub mod pipeline;
+pub mod publish;
+pub mod readback;
+pub mod review;
 pub mod session;
+pub mod wire;
 
 pub use args::{Cli, Command};
 pub use session::{OutputFormat, Session};

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Events, Sink};
 use crate::names;
 use crate::report::{Groups, Plain, PlainOptions, Terminal};
@@ -39,6 +40,7 @@ pub struct Session {
     /// Cancelled by SIGINT and SIGTERM.
     pub cancel: CancellationToken,
     renderer: Arc<dyn Sink>,
+    terminated: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -54,7 +56,9 @@ impl Session {
                 Error::usage(format!("{} is not a directory", directory.display())).hint("give --directory the root of the repository");
             return Err((world, error));
         }
-        let config = match &global.config {
+        // CI templates pass an empty --config when none is set.
+        let named = global.config.as_ref().filter(|config| !config.as_os_str().is_empty());
+        let config = match named {
             Some(config) => world.cwd.join(config),
             None => directory.join(names::path::CONFIG),
         };
@@ -63,11 +67,12 @@ impl Session {
         Ok(Self {
             directory,
             config,
-            config_named: global.config.is_some(),
+            config_named: named.is_some(),
             output: global.output.unwrap_or(OutputFormat::Text),
             events,
             cancel: CancellationToken::new(),
             renderer,
+            terminated: Arc::default(),
             world,
         })
     }
@@ -94,7 +99,7 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Error::failed("cannot start the runtime").because(&error))?;
         let result = runtime.block_on(async {
-            let watcher = tokio::spawn(super::session::watch_signals(self.cancel.clone()));
+            let watcher = tokio::spawn(super::session::watch_signals(self.cancel.clone(), Arc::clone(&self.terminated)));
             let result = future.await;
             watcher.abort();
             result
@@ -104,18 +109,23 @@ impl Session {
         result
     }
 
+    /// What an interrupted command ends with.
+    pub fn interruption(&self) -> Kind {
+        if self.terminated.load(Ordering::Relaxed) { Kind::Terminated } else { Kind::Interrupted }
+    }
+
     /// Ends progress output, before an error is printed.
     pub fn finish(&self) {
         self.renderer.finish();
     }
 }
 
-async fn watch_signals(cancel: CancellationToken) {
+async fn watch_signals(cancel: CancellationToken, terminated: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
     tokio::select! {
         _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = terminate.recv() => terminated.store(true, Ordering::Relaxed),
     }
     cancel.cancel();
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use crate::ci::PipelineContext;
 use crate::cli::gather;
+use crate::cli::phases::{self, Phase};
 use crate::cli::session::Session;
 use crate::error::Result;
 use crate::plan;
@@ -14,12 +15,19 @@ use crate::report::Table;
 pub enum CiCommand {
     /// Print what is known of this pipeline: event, branch or tag, commit, pull request, addresses
     Show,
+    /// Run phases of the pipeline: audition, perform, review, publish, narrate, or all of them in this order
+    Run {
+        /// Which, in this order
+        #[arg(required = true, value_name = "PHASE")]
+        phases: Vec<Phase>,
+    },
 }
 
 /// Runs it.
 pub fn run(session: &Session, command: &CiCommand) -> Result<()> {
     match command {
         CiCommand::Show => show(session),
+        CiCommand::Run { phases } => phases::run(session, phases),
     }
 }
 

@@ -1,11 +1,19 @@
 //! One file per command: it reads its inputs, calls the rooms, writes what they decided, and prints.
 
+pub mod check;
 pub mod ci;
+pub mod completions;
 pub mod config;
 pub mod copy;
 pub mod manifest;
+pub mod perform;
 pub mod plan;
+pub mod publish;
 pub mod registry;
+pub mod review;
+pub mod status;
+pub mod store;
+pub mod verify;
 pub mod version;
 
 use super::args::Command;
@@ -18,6 +26,14 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Plan => plan::run(session),
         Command::Ci(command) => ci::run(session, &command),
         Command::Copy(args) => copy::run(session, &args),
+        Command::Check(args) => check::run(session, &args),
+        Command::Perform(args) => perform::run(session, &args),
+        Command::Review(args) => review::run(session, &args),
+        Command::Publish(args) => publish::run(session, &args),
+        Command::Verify(args) => verify::run(session, &args),
+        Command::Status(args) => status::run(session, &args),
+        Command::Store(command) => store::run(session, command),
+        Command::Completions(args) => completions::run(session, &args),
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),

@@ -1,0 +1,22 @@
+//! `stagefreight perform` (also `build`): builds what the plan names.
+
+use clap::Args;
+
+use crate::cli::perform::{Options, perform};
+use crate::cli::session::Session;
+use crate::error::Result;
+
+/// Options of perform.
+#[derive(Debug, Args)]
+pub struct PerformArgs {
+    /// Build even when an equal plan's outputs are here, or a destination already holds this commit
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+/// Runs it.
+pub fn run(session: &Session, args: &PerformArgs) -> Result<()> {
+    let options = Options { rebuild: args.rebuild };
+    let performed = session.block_on(perform(session, options))?;
+    session.print(&performed, crate::cli::perform::Performed::screen)
+}

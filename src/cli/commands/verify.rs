@@ -1,0 +1,38 @@
+//! `stagefreight verify`: status with a verdict.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::readback::{age, check_results, read_back};
+use crate::cli::session::Session;
+use crate::error::{Error, Kind, Result};
+use crate::publish::Depth;
+use crate::report::{StatusLine, status_screen};
+
+/// Options of verify.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {}
+
+#[derive(Serialize)]
+struct Verified {
+    verified: bool,
+    version: String,
+    commit: String,
+    destinations: Vec<StatusLine>,
+}
+
+/// Runs it: reads every destination and everything it leads to. Exit 7 when one does not hold what was published.
+pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
+    check_results(session)?;
+    let read = session.block_on(read_back(session, Depth::Closure))?;
+    let wrong: Vec<StatusLine> = read.lines.iter().filter(|line| line.state != "complete").cloned().collect();
+    let verified = Verified { verified: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
+    session.print(&verified, |verified| {
+        let title = format!("verify  version {}  commit {:.7}", verified.version, verified.commit);
+        status_screen(&title, &verified.destinations, &|since| age(session, since))
+    })?;
+    let Some(first) = wrong.first() else { return Ok(()) };
+    let detail = first.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    Err(Error::new(Kind::Unverified, format!("{} is {}{detail}", first.name, first.state))
+        .hint("run publish again: it places what is absent or incomplete and shows what is different"))
+}

@@ -1,0 +1,39 @@
+//! Building one step and putting what came out into the store.
+
+use super::Made;
+use crate::build::BuildCx;
+use crate::cli::session::Session;
+use crate::cli::wire::Wiring;
+use crate::error::{Error, Kind, Result};
+use crate::fs::Scratch;
+use crate::manifest::{Base, BuildRecord, Origin};
+use crate::names;
+use crate::plan::{BuildStep, Plan};
+use crate::store::{ContentStore, Layout};
+
+/// Builds `step` with the builder the plan chose.
+pub async fn make(session: &Session, plan: &Plan, wiring: &Wiring, store: &ContentStore, step: &BuildStep) -> Result<Made> {
+    let builder = wiring.builder(session, &plan.project, step).await?;
+    session.events.info(format!("building {} with {}: {}", step.id, builder.name(), step.builder.why));
+    // Beside the store, so that blobs can be linked instead of copied.
+    let scratch = Scratch::below(&session.path(names::path::ROOT), "build")?;
+    let cx = BuildCx {
+        workspace: session.directory.clone(),
+        scratch: scratch.path().to_owned(),
+        cancel: session.cancel.clone(),
+        events: session.events.clone(),
+    };
+    let built = builder.build(&cx, step).await.map_err(|error| {
+        if session.cancel.is_cancelled() { Error::new(Kind::Terminated, "interrupted while building; nothing was recorded") } else { error }
+    })?;
+    let (_, closure) = store.put_complete(&built.digest, &Layout::open(&built.layout)?)?;
+    let bases = built.bases.into_iter().map(|(reference, digest)| Base { reference, digest }).collect();
+    let record = BuildRecord {
+        artifact: format!("docker:{}", step.id),
+        origin: Origin::Built,
+        by: builder.name().to_owned(),
+        bases: Some(bases),
+        args: step.args.clone(),
+    };
+    Ok(Made { step: step.clone(), digest: built.digest, closure, record, build_args_digest: built.build_args_digest })
+}

@@ -1,0 +1,178 @@
+//! Perform: from a plan to bytes in the store and the files that describe them. Reuses what an equal plan of this
+//! commit already made, adopts what an immutable destination already holds of our revision, and builds the rest.
+
+mod adopt;
+mod make;
+mod record;
+mod reuse;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::gather::{Gathered, gather};
+use super::session::Session;
+use super::wire::Wiring;
+use crate::core::Digest;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::fs::{Lock, LockError};
+use crate::manifest::{BuildRecord, Origin};
+use crate::names;
+use crate::plan::{BuildStep, Plan};
+use crate::store::{Closure, ContentStore};
+
+/// What perform was asked to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Build even when there are bytes to reuse or adopt.
+    pub rebuild: bool,
+}
+
+/// What perform did, for the screen and `--output json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Performed {
+    /// Version of the artifacts.
+    pub version: String,
+    /// Full commit id.
+    pub commit: String,
+    /// Checksum of the outputs manifest.
+    pub outputs_checksum: String,
+    /// One per artifact.
+    pub artifacts: Vec<PerformedArtifact>,
+    /// How many destinations the artifacts are meant for.
+    pub destinations: usize,
+}
+
+/// One artifact.
+#[derive(Debug, Clone, Serialize)]
+pub struct PerformedArtifact {
+    /// Artifact id.
+    pub id: String,
+    /// Digest of its root.
+    pub digest: String,
+    /// Compressed bytes of everything it consists of.
+    pub size: u64,
+    /// `built`, `adopted` or `reused`.
+    pub origin: &'static str,
+    /// Builder, destination, or earlier run.
+    pub by: String,
+    /// Why this builder.
+    pub why: String,
+}
+
+/// An artifact in the store.
+pub(super) struct Made {
+    step: BuildStep,
+    digest: Digest,
+    closure: Closure,
+    record: BuildRecord,
+    build_args_digest: Option<String>,
+}
+
+/// Runs perform.
+pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
+    let gathered = gather(session).await?;
+    let plan = &gathered.plan;
+    if plan.builds.is_empty() {
+        return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));
+    }
+    let _lock = take_lock(&session.directory)?;
+    let store = ContentStore::new(&session.directory);
+    let clean = !gathered.git.dirty;
+    if clean
+        && !options.rebuild
+        && let Some(performed) = reuse::reuse(session, plan, &store)?
+    {
+        session.events.info(format!("reused the outputs of an equal plan for {:.12}; --rebuild builds again", plan.commit));
+        return Ok(performed);
+    }
+    let wiring = Wiring::of_plan(session, plan).await?;
+    let mut made = Vec::new();
+    for step in &plan.builds {
+        let title = format!("build {}", step.id);
+        session.events.emit(Event::GroupStarted { title: title.clone() });
+        let started = std::time::Instant::now();
+        let outcome = one(session, &gathered, &wiring, &store, step, clean && !options.rebuild).await;
+        session.events.emit(Event::GroupFinished { title, elapsed: started.elapsed() });
+        match outcome {
+            Ok(artifact) => made.push(artifact),
+            Err(error) if !step.required && !session.cancel.is_cancelled() => {
+                let hint = error.hint_text().map(str::to_owned);
+                session.events.warn(format!("build {} failed and is not required: {error}", step.id), hint);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    record::record(session, plan, &made)
+}
+
+async fn one(
+    session: &Session,
+    gathered: &Gathered,
+    wiring: &Wiring,
+    store: &ContentStore,
+    step: &BuildStep,
+    may_adopt: bool,
+) -> Result<Made> {
+    if may_adopt && let Some(adopted) = adopt::adopt(session, &gathered.plan, wiring, store, step).await? {
+        return Ok(adopted);
+    }
+    make::make(session, &gathered.plan, wiring, store, step).await
+}
+
+/// One publisher or performer at a time in a workspace.
+pub fn take_lock(workspace: &Path) -> Result<Lock> {
+    Lock::try_take(&workspace.join(names::path::LOCK)).map_err(|error| match error {
+        LockError::Held(path) => Error::failed(format!("another stagefreight is at work in this workspace (it holds {})", path.display()))
+            .hint("wait for it to end, or give this job a workspace of its own"),
+        LockError::Path(error) => error.into(),
+    })
+}
+
+impl Performed {
+    /// The screen.
+    pub fn screen(&self) -> String {
+        let mut text = format!("perform  version {}  commit {:.7}  outputs {:.12}…\n", self.version, self.commit, self.outputs_checksum);
+        let mut table = crate::report::Table::indented(2);
+        for artifact in &self.artifacts {
+            let digest = artifact.digest.get(..19).unwrap_or(&artifact.digest).to_owned();
+            let size = crate::core::ByteSize(artifact.size).to_string();
+            table.row([artifact.id.clone(), digest, size, format!("{} {}", artifact.origin, artifact.by), artifact.why.clone()]);
+        }
+        text.push_str(&table.render());
+        let places = if self.destinations == 1 { "destination" } else { "destinations" };
+        text.push_str(&format!(
+            "{} artifacts for {} {places}   record: {}\n",
+            self.artifacts.len(),
+            self.destinations,
+            names::path::OUTPUTS
+        ));
+        text
+    }
+}
+
+fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Built => "built",
+        Origin::Adopted => "adopted",
+    }
+}
+
+/// The plan as it may be written down: values that look secret are masked.
+pub fn masked(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for step in &mut plan.builds {
+        mask(&mut step.args);
+        mask(&mut step.labels);
+    }
+    plan
+}
+
+fn mask(values: &mut std::collections::BTreeMap<String, String>) {
+    for (name, value) in values.iter_mut() {
+        if crate::review::looks_secret(name, value).is_some() {
+            crate::core::secret::MASK.clone_into(value);
+        }
+    }
+}

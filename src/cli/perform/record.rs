@@ -1,0 +1,137 @@
+//! Writing down what was made and where it shall go. The outputs manifest comes last of the files that describe it,
+//! so that a reader who sees it finds the rest; an earlier approval is removed first, since it is of other bytes.
+
+use super::{Made, Performed, PerformedArtifact, masked, origin_word};
+use crate::cli::files;
+use crate::cli::session::Session;
+use crate::config::TagPolicy;
+use crate::error::Result;
+use crate::manifest::{
+    Artifact, ArtifactId, ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destination, DestinationTarget,
+    Destinations, DockerDescriptor, OutputsManifest, Persistence, Pipeline, Requirements, Target,
+};
+use crate::names;
+use crate::plan::{Plan, PlannedDestination};
+use crate::store::ContentStore;
+
+/// Writes `plan.json`, `destinations.json`, `builds.json` and `outputs.json`.
+pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed> {
+    let workspace = &session.directory;
+    let now = session.world.clock.now();
+    let mut outputs = OutputsManifest {
+        commit: plan.commit.clone(),
+        pipeline: Some(Pipeline { id: plan.pipeline_id.clone().unwrap_or_default(), provider: plan.provider.clone() }),
+        artifacts: Some(made.iter().map(|artifact| describe(plan, artifact)).collect()),
+        ..OutputsManifest::default()
+    };
+    outputs.finalize(now)?;
+    let destinations = destinations(plan, made, &outputs.checksum);
+    let mut builds: Vec<_> = made.iter().map(|artifact| artifact.record.clone()).collect();
+    for build in &mut builds {
+        super::mask(&mut build.args);
+    }
+    let builds = BuildRecords { schema_version: BUILDS_SCHEMA_VERSION.to_owned(), outputs_checksum: outputs.checksum.clone(), builds };
+
+    crate::fs::remove_file(&workspace.join(names::path::REVIEW))?;
+    crate::fs::remove_file(&workspace.join(names::path::OUTPUTS))?;
+    files::write(workspace, names::path::PLAN, &masked(plan))?;
+    files::write(workspace, names::path::DESTINATIONS, &destinations)?;
+    files::write(workspace, names::path::BUILDS, &builds)?;
+    files::write_bytes(workspace, names::path::OUTPUTS, &outputs.clone().into_file(now)?)?;
+
+    let artifacts = made.iter().map(|artifact| PerformedArtifact {
+        id: artifact.record.artifact.clone(),
+        digest: artifact.digest.to_string(),
+        size: artifact.closure.size,
+        origin: origin_word(artifact.record.origin),
+        by: artifact.record.by.clone(),
+        why: artifact.step.builder.why.clone(),
+    });
+    Ok(Performed {
+        version: plan.version.version.clone(),
+        commit: plan.commit.clone(),
+        outputs_checksum: outputs.checksum.clone(),
+        artifacts: artifacts.collect(),
+        destinations: destinations.destinations.len(),
+    })
+}
+
+fn of_build<'a>(plan: &'a Plan, made: &'a Made) -> impl Iterator<Item = &'a PlannedDestination> {
+    plan.destinations.iter().filter(|planned| planned.build == made.step.id)
+}
+
+fn describe(plan: &Plan, made: &Made) -> Artifact {
+    // One target per repository, its tags in the order of the plan.
+    let mut targets: Vec<Target> = Vec::new();
+    for planned in of_build(plan, made) {
+        let known =
+            targets.iter_mut().find_map(|target| target.registry.as_mut().filter(|r| r.host == planned.host && r.path == planned.path));
+        if let Some(registry) = known {
+            registry.tags.get_or_insert_default().push(planned.tag.clone());
+            continue;
+        }
+        let requirements = Requirements { sign: planned.requires.sign, attest: planned.requires.attest, sbom: planned.requires.sbom };
+        targets.push(Target { requirements, ..Target::registry(&planned.host, &planned.path, vec![planned.tag.clone()]) });
+    }
+    Artifact {
+        id: ArtifactId::new(&ArtifactKind::Docker, &made.step.id),
+        kind: ArtifactKind::Docker,
+        name: made.step.id.clone(),
+        version: plan.version.version.clone(),
+        digest: made.digest.to_string(),
+        persistence: Persistence::oci_layout(&ContentStore::relative_path(&made.digest)),
+        docker: Some(DockerDescriptor {
+            dockerfile: made.step.dockerfile.clone(),
+            context: made.step.context.clone(),
+            platforms: Some(made.step.platforms.clone()),
+            build_args_digest: made.build_args_digest.clone().unwrap_or_default(),
+        }),
+        targets: (!targets.is_empty()).then_some(targets),
+        ..Artifact::default()
+    }
+}
+
+fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Destinations {
+    let mut destinations = Vec::new();
+    for planned in &plan.destinations {
+        let Some(artifact) = made.iter().find(|artifact| artifact.step.id == planned.build) else { continue };
+        destinations.push(Destination {
+            name: planned.name.clone(),
+            kind: planned.kind.clone(),
+            target: planned.target.clone(),
+            artifact: artifact.record.artifact.clone(),
+            digest: artifact.digest.to_string(),
+            size: artifact.closure.size,
+            path: planned.path.clone(),
+            tag: planned.tag.clone(),
+            policy: policy_word(planned.policy).to_owned(),
+            required: planned.required,
+            why: planned.why.clone(),
+        });
+    }
+    let targets = plan.targets.iter().map(|target| DestinationTarget {
+        name: target.name.clone(),
+        kind: target.kind.clone(),
+        provider: target.provider.clone(),
+        host: target.host.clone(),
+        plain_http: target.plain_http,
+        credentials: target.credentials.clone(),
+        ca_file: target.ca_file.clone(),
+    });
+    Destinations {
+        schema_version: DESTINATIONS_SCHEMA_VERSION.to_owned(),
+        outputs_checksum: outputs_checksum.to_owned(),
+        commit: plan.commit.clone(),
+        version: plan.version.version.clone(),
+        targets: targets.collect(),
+        destinations,
+    }
+}
+
+fn policy_word(policy: TagPolicy) -> &'static str {
+    match policy {
+        TagPolicy::Immutable => "immutable",
+        TagPolicy::Forward => "forward",
+        TagPolicy::Any => "any",
+    }
+}

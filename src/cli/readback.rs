@@ -1,0 +1,107 @@
+//! Reading destinations back, for `status` and `verify`: what each shall hold, what it holds. Needs no store, no
+//! config and no pipeline, only `destinations.json` and what publish wrote.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::stream::{self, StreamExt as _};
+
+use super::files;
+use super::session::Session;
+use super::wire::Wiring;
+use crate::core::{Timestamp, duration};
+use crate::error::{Error, Kind, Result};
+use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, ResultsManifest};
+use crate::names;
+use crate::publish::{Depth, PLACEMENTS_SCHEMA_VERSION, Placement, Placements, Reading};
+use crate::report::StatusLine;
+use crate::verify::{State, compare};
+
+/// Destinations read at the same time.
+const CONCURRENCY: usize = 8;
+
+/// What was read, with a line for each destination.
+pub struct ReadBack {
+    /// Version the destinations are about.
+    pub version: String,
+    /// Full commit id.
+    pub commit: String,
+    /// One per destination.
+    pub lines: Vec<StatusLine>,
+}
+
+/// Reads every destination.
+pub async fn read_back(session: &Session, depth: Depth) -> Result<ReadBack> {
+    let workspace = &session.directory;
+    let bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
+    let destinations: Destinations = files::parse(names::path::DESTINATIONS, &bytes, DESTINATIONS_SCHEMA_VERSION)?;
+    let known = placements(session, &destinations.outputs_checksum);
+    let wiring = Wiring::of_destinations(session, &destinations).await?;
+    let cx = wiring.cx(session, BTreeMap::new());
+    let readings = stream::iter(&destinations.destinations).map(|destination| {
+        let (wiring, cx) = (&wiring, &cx);
+        async move {
+            match wiring.target(&destination.target) {
+                Some(target) => target.read(cx, destination, depth).await,
+                None => Ok(Reading::default()),
+            }
+        }
+    });
+    let readings: Vec<_> = readings.buffered(CONCURRENCY).collect().await;
+    if session.cancel.is_cancelled() {
+        return Err(Error::new(session.interruption(), "interrupted while reading destinations"));
+    }
+    let lines = destinations.destinations.iter().zip(readings);
+    let lines = lines.map(|(destination, reading)| line(destination, compare(&destination.digest, reading), known.get(&destination.name)));
+    Ok(ReadBack { version: destinations.version.clone(), commit: destinations.commit.clone(), lines: lines.collect() })
+}
+
+/// Checks that `published.json` is whole and says what the destinations file expects, as far as both exist.
+pub fn check_results(session: &Session) -> Result<ResultsManifest> {
+    let bytes = files::need(&session.directory, names::path::RESULTS, "publish")?;
+    let results = ResultsManifest::from_file(Ok(bytes))?;
+    let destinations = files::need(&session.directory, names::path::DESTINATIONS, "perform")?;
+    let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations, DESTINATIONS_SCHEMA_VERSION)?;
+    if results.intent_checksum != destinations.outputs_checksum {
+        return Err(Error::new(
+            Kind::Unverified,
+            format!("{} is about other outputs than {}", names::path::RESULTS, names::path::DESTINATIONS),
+        )
+        .hint("run publish for these outputs, then verify"));
+    }
+    Ok(results)
+}
+
+/// `3 min ago` of an RFC 3339 time.
+pub fn age(session: &Session, since: &str) -> String {
+    match Timestamp::parse(since) {
+        Ok(then) => format!("{} ago", duration::human(session.world.clock.now().since(then))),
+        Err(_) => since.to_owned(),
+    }
+}
+
+fn placements(session: &Session, checksum: &str) -> HashMap<String, Placement> {
+    let bytes = files::read(&session.directory, names::path::PLACEMENTS).ok();
+    let parsed = bytes.and_then(|bytes| files::parse::<Placements>(names::path::PLACEMENTS, &bytes, PLACEMENTS_SCHEMA_VERSION).ok());
+    let list = parsed.filter(|placements| placements.outputs_checksum == checksum).map(|placements| placements.destinations);
+    list.unwrap_or_default().into_iter().map(|placement| (placement.name.clone(), placement)).collect()
+}
+
+fn line(destination: &Destination, state: State, known: Option<&Placement>) -> StatusLine {
+    let word = state.word().to_owned();
+    let (found, detail) = match state {
+        State::Complete => (Some(destination.digest.clone()), None),
+        State::Absent => (None, Some("nothing is there".to_owned())),
+        State::Incomplete(missing) => (Some(destination.digest.clone()), Some(format!("missing {missing}"))),
+        State::Different { found, about } => (Some(found.to_string()), about),
+        State::Unknown(why) => (None, Some(why)),
+    };
+    StatusLine {
+        name: destination.name.clone(),
+        artifact: destination.artifact.clone(),
+        expected: destination.digest.clone(),
+        found,
+        state: word,
+        since: known.and_then(|placement| placement.at.clone()),
+        detail,
+    }
+}

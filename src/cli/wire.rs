@@ -1,0 +1,122 @@
+//! The composition root: joins the ports with the rooms that implement them. Nothing else names both sides.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::build::{BaseImages, Builder, StoredBaseImages, buildx, embedded};
+use crate::config::RegistryProvider;
+use crate::error::{Error, Result};
+use crate::manifest::{DestinationTarget, Destinations};
+use crate::names;
+use crate::plan::{BuildStep, BuilderKind, Plan};
+use crate::publish::{Cx, Target};
+use crate::registry::{Registries, RegistryBaseImages, RegistryTarget};
+
+use crate::rehearse::registry::{Options as ServerOptions, Running, Server};
+use crate::store::ContentStore;
+
+/// Targets ready to be asked, and the embedded registries that were started for this run.
+pub struct Wiring {
+    targets: Vec<Arc<dyn Target>>,
+    bases: Arc<dyn BaseImages>,
+    // Dropped last: the servers stop with the run.
+    _servers: Vec<Running>,
+}
+
+impl Wiring {
+    /// What a plan names.
+    pub async fn of_plan(session: &Session, plan: &Plan) -> Result<Self> {
+        let targets = plan.targets.iter().map(|target| DestinationTarget {
+            name: target.name.clone(),
+            kind: target.kind.clone(),
+            provider: target.provider.clone(),
+            host: target.host.clone(),
+            plain_http: target.plain_http,
+            credentials: target.credentials.clone(),
+            ca_file: target.ca_file.clone(),
+        });
+        let paths: Vec<_> = plan.destinations.iter().map(|planned| (planned.target.clone(), planned.path.clone())).collect();
+        Self::of_targets(session, &targets.collect::<Vec<_>>(), &paths).await
+    }
+
+    /// What `destinations.json` names.
+    pub async fn of_destinations(session: &Session, destinations: &Destinations) -> Result<Self> {
+        let paths: Vec<_> = destinations.destinations.iter().map(|place| (place.target.clone(), place.path.clone())).collect();
+        Self::of_targets(session, &destinations.targets, &paths).await
+    }
+
+    async fn of_targets(session: &Session, described: &[DestinationTarget], paths: &[(String, String)]) -> Result<Self> {
+        let mut servers = Vec::new();
+        let mut targets: Vec<Arc<dyn Target>> = Vec::new();
+        let registries = Registries::new(&session.world, session.events.clone())?;
+        for target in described {
+            if target.kind != "registry" {
+                return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));
+            }
+            let mut endpoint = None;
+            if target.provider == RegistryProvider::Embedded.name() {
+                let running = start_embedded(session, &target.name, &target.host).await?;
+                endpoint = Some(running.addr);
+                servers.push(running);
+            }
+            let paths = paths.iter().filter(|(name, _)| *name == target.name).map(|(_, path)| path.clone());
+            let made = RegistryTarget::new(&registries, target, paths, &session.directory, endpoint)?;
+            targets.push(Arc::new(made));
+        }
+        Ok(Self { targets, bases: Arc::new(RegistryBaseImages::new(registries)), _servers: servers })
+    }
+
+    /// A target by name.
+    pub fn target(&self, name: &str) -> Option<&Arc<dyn Target>> {
+        self.targets.iter().find(|target| target.name() == name)
+    }
+
+    /// All targets.
+    pub fn targets(&self) -> &[Arc<dyn Target>] {
+        &self.targets
+    }
+
+    /// What targets and steps get.
+    pub fn cx(&self, session: &Session, replacements: BTreeMap<String, String>) -> Cx {
+        Cx { cancel: session.cancel.clone(), events: session.events.clone(), replacements: Arc::new(replacements) }
+    }
+
+    /// The builder the plan chose for a step.
+    pub async fn builder(&self, session: &Session, repository: &str, step: &BuildStep) -> Result<Box<dyn Builder>> {
+        Ok(match step.builder.kind {
+            BuilderKind::Embedded => {
+                let stored: Arc<dyn BaseImages> = Arc::new(StoredBaseImages::new(ContentStore::new(&session.directory)));
+                Box::new(embedded::Embedded::new(vec![stored, Arc::clone(&self.bases)]))
+            }
+            BuilderKind::Buildx => {
+                let found = buildx::find(&session.world, &session.directory, &session.cancel).await;
+                let found =
+                    found.map_err(|why| Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {why}", step.id)))?;
+                Box::new(buildx::Buildx::new(&session.world, found, repository))
+            }
+        })
+    }
+}
+
+/// Where an embedded registry keeps its data.
+pub fn rehearsal_dir(session: &Session, name: &str) -> PathBuf {
+    session.path(names::path::REHEARSAL).join(name)
+}
+
+// An embedded registry whose `url` names a loopback port listens there; otherwise on any free port, under its name.
+async fn start_embedded(session: &Session, name: &str, host: &str) -> Result<Running> {
+    let port = host.rsplit_once(':').and_then(|(host, port)| {
+        let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        port.parse::<u16>().ok().filter(|_| loopback)
+    });
+    let addr = SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(0)));
+    let dir = rehearsal_dir(session, name);
+    let running = Server::start(ServerOptions { addr, ..ServerOptions::new(dir) })
+        .await
+        .map_err(|error| error.context(format!("embedded registry {name}")))?;
+    session.events.detail(format!("embedded registry {name} listens on {} as {host}", running.addr));
+    Ok(running)
+}
