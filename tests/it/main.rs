@@ -3,12 +3,14 @@
 
 mod support;
 
+mod bad_input;
 mod buildx;
 mod ci;
 mod config;
 mod crash;
 mod embedded_build;
 mod embedded_registry;
+mod generated;
 mod manifest;
 mod packaging;
 mod plan;

@@ -5,6 +5,7 @@
 mod components;
 mod image;
 mod registries;
+pub(crate) mod release;
 mod scripted;
 mod sf;
 
