@@ -1,6 +1,5 @@
 //! What tests share: a workspace with a fluent way to fill it and run commands in it.
 
-#![expect(dead_code, unused_imports, reason = "each test module uses a part of this")]
 
 mod components;
 mod image;
