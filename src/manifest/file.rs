@@ -106,6 +106,18 @@ fn canonical<M: Manifest>(manifest: &M, capacity: usize) -> String {
     out.finish()
 }
 
+/// The file of a value whose checksum is yet to be computed: encoded once, because the checksum is always the last
+/// member and can be written into the text it was computed over (spec/manifest.md §3.2).
+pub(super) fn signed<M: Manifest>(manifest: &mut M) -> Vec<u8> {
+    manifest.stored_checksum().clear();
+    let mut text = canonical(manifest, 4096);
+    let checksum = hash(&text);
+    text.truncate(text.len() - "\n}".len());
+    text.push_str(&format!(",\n  \"checksum\": \"{checksum}\"\n}}\n"));
+    *manifest.stored_checksum() = checksum;
+    text.into_bytes()
+}
+
 /// The canonical text and one line feed.
 pub(super) fn bytes<M: Manifest>(manifest: &M) -> Vec<u8> {
     let mut text = canonical(manifest, 4096);

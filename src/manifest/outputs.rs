@@ -61,17 +61,21 @@ impl OutputsManifest {
     /// Fills in what is missing, validates, normalises hosts and computes the checksum (spec/manifest.md §5.1). `now`
     /// is used when `generated_at` is empty. On failure the value is partly changed and keeps its old checksum.
     pub fn finalize(&mut self, now: Timestamp) -> Result<(), ManifestError> {
-        file::fill_version_and_time(self, now)?;
-        check_outputs::finalize(self.artifacts.as_deref_mut().unwrap_or_default())?;
+        self.finalize_values(now)?;
         self.checksum.clear();
         self.checksum = file::checksum(self);
         Ok(())
     }
 
+    fn finalize_values(&mut self, now: Timestamp) -> Result<(), ManifestError> {
+        file::fill_version_and_time(self, now)?;
+        check_outputs::finalize(self.artifacts.as_deref_mut().unwrap_or_default())
+    }
+
     /// The bytes of the valid file: finalized (again), canonical, one line feed at the end. Write them with mode 0644.
     pub fn into_file(mut self, now: Timestamp) -> Result<Vec<u8>, ManifestError> {
-        self.finalize(now)?;
-        Ok(self.to_bytes())
+        self.finalize_values(now)?;
+        Ok(file::signed(&mut self))
     }
 
     /// The bytes as the value stands, without finalizing.

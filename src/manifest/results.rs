@@ -73,20 +73,24 @@ impl ResultsManifest {
     /// Fills in what is missing, sorts the sources of archives, validates and computes the checksum
     /// (spec/manifest.md §5.2). `now` is used when `completed_at` is empty.
     pub fn finalize(&mut self, now: Timestamp) -> Result<(), ManifestError> {
-        file::fill_version_and_time(self, now)?;
-        self.check_intent()?;
-        let results = self.results.as_deref_mut().unwrap_or_default();
-        check_results::sort_sources(results);
-        check_results::check(results)?;
+        self.finalize_values(now)?;
         self.checksum.clear();
         self.checksum = file::checksum(self);
         Ok(())
     }
 
+    fn finalize_values(&mut self, now: Timestamp) -> Result<(), ManifestError> {
+        file::fill_version_and_time(self, now)?;
+        self.check_intent()?;
+        let results = self.results.as_deref_mut().unwrap_or_default();
+        check_results::sort_sources(results);
+        check_results::check(results)
+    }
+
     /// The bytes of the valid file: finalized (again), canonical, one line feed at the end. Write them with mode 0644.
     pub fn into_file(mut self, now: Timestamp) -> Result<Vec<u8>, ManifestError> {
-        self.finalize(now)?;
-        Ok(self.to_bytes())
+        self.finalize_values(now)?;
+        Ok(file::signed(&mut self))
     }
 
     /// The bytes as the value stands, without finalizing.
