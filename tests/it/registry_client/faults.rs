@@ -23,7 +23,7 @@ impl Working {
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
         let last = path.rsplit('/').next().unwrap_or_default().to_owned();
         match (asked.method.as_str(), path) {
-            ("POST", _) => Reply::Answer(202, vec![("Location", format!("{}session?_state=x", path))], Vec::new()),
+            ("POST", _) => Reply::Answer(202, vec![("Location", format!("{path}session?_state=x"))], Vec::new()),
             ("PUT", path) if path.contains("/manifests/") => {
                 let digest = Digest::of(&asked.body).to_string();
                 self.content.insert(digest.clone(), asked.body.clone());

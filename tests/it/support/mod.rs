@@ -1,6 +1,5 @@
 //! What tests share: a workspace with a fluent way to fill it and run commands in it.
 
-
 mod components;
 mod image;
 mod registries;
