@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
 use super::session::OutputFormat;
@@ -26,7 +27,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Read this config file instead of .stagefreight.yml
-    #[arg(long, global = true, value_name = "FILE")]
+    // The parser of paths refuses an empty one, and CI templates pass `--config=` where none is set.
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub config: Option<PathBuf>,
     /// Print data as text or as one JSON document
     #[arg(long, global = true, value_name = "FORMAT")]
