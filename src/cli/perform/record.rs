@@ -16,15 +16,13 @@ use crate::store::ContentStore;
 
 /// Writes `plan.json`, `destinations.json`, `builds.json` and `outputs.json`.
 pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed> {
-    let workspace = &session.directory;
-    let now = session.world.clock.now();
     let mut outputs = OutputsManifest {
         commit: plan.commit.clone(),
-        pipeline: Some(Pipeline { id: plan.pipeline_id.clone().unwrap_or_default(), provider: plan.provider.clone() }),
+        pipeline: Some(pipeline(plan)),
         artifacts: Some(made.iter().map(|artifact| describe(plan, artifact)).collect()),
         ..OutputsManifest::default()
     };
-    outputs.finalize(now)?;
+    outputs.finalize(session.world.clock.now())?;
     let destinations = destinations(plan, made, &outputs.checksum);
     let mut builds: Vec<_> = made.iter().map(|artifact| artifact.record.clone()).collect();
     for build in &mut builds {
@@ -32,12 +30,7 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed
     }
     let builds = BuildRecords { schema_version: BUILDS_SCHEMA_VERSION.to_owned(), outputs_checksum: outputs.checksum.clone(), builds };
 
-    crate::fs::remove_file(&workspace.join(names::path::REVIEW))?;
-    crate::fs::remove_file(&workspace.join(names::path::OUTPUTS))?;
-    files::write(workspace, names::path::PLAN, &masked(plan))?;
-    files::write(workspace, names::path::DESTINATIONS, &destinations)?;
-    files::write(workspace, names::path::BUILDS, &builds)?;
-    files::write_bytes(workspace, names::path::OUTPUTS, &outputs.clone().into_file(now)?)?;
+    write(session, plan, &outputs, &destinations, &builds)?;
 
     let artifacts = made.iter().map(|artifact| PerformedArtifact {
         id: artifact.record.artifact.clone(),
@@ -54,6 +47,39 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed
         artifacts: artifacts.collect(),
         destinations: destinations.destinations.len(),
     })
+}
+
+/// Writes what an earlier pipeline made down as this pipeline's, which found it equal and whole. The bytes stay; the
+/// earlier approval goes, since it was given to another pipeline.
+pub fn take_over(
+    session: &Session,
+    plan: &Plan,
+    mut outputs: OutputsManifest,
+    mut destinations: Destinations,
+    mut builds: BuildRecords,
+) -> Result<OutputsManifest> {
+    outputs.pipeline = Some(pipeline(plan));
+    outputs.finalize(session.world.clock.now())?;
+    destinations.outputs_checksum.clone_from(&outputs.checksum);
+    builds.outputs_checksum.clone_from(&outputs.checksum);
+    write(session, plan, &outputs, &destinations, &builds)?;
+    Ok(outputs)
+}
+
+/// This pipeline, as the outputs manifest names it.
+pub fn pipeline(plan: &Plan) -> Pipeline {
+    Pipeline { id: plan.pipeline_id.clone().unwrap_or_default(), provider: plan.provider.clone() }
+}
+
+fn write(session: &Session, plan: &Plan, outputs: &OutputsManifest, destinations: &Destinations, builds: &BuildRecords) -> Result<()> {
+    let workspace = &session.directory;
+    crate::fs::remove_file(&workspace.join(names::path::REVIEW))?;
+    crate::fs::remove_file(&workspace.join(names::path::OUTPUTS))?;
+    files::write(workspace, names::path::PLAN, &masked(plan))?;
+    files::write(workspace, names::path::DESTINATIONS, destinations)?;
+    files::write(workspace, names::path::BUILDS, builds)?;
+    files::write_bytes(workspace, names::path::OUTPUTS, &outputs.clone().into_file(session.world.clock.now())?)?;
+    Ok(())
 }
 
 fn of_build<'a>(plan: &'a Plan, made: &'a Made) -> impl Iterator<Item = &'a PlannedDestination> {

@@ -1,6 +1,6 @@
 //! A retried job does not rebuild: outputs of an equal plan and commit are taken as they are.
 
-use super::{Performed, PerformedArtifact};
+use super::{Performed, PerformedArtifact, record};
 use crate::cli::files;
 use crate::cli::session::Session;
 use crate::core::Digest;
@@ -43,12 +43,18 @@ pub fn reuse(session: &Session, plan: &Plan, store: &ContentStore) -> Result<Opt
     if artifacts.len() < plan.builds.iter().filter(|step| step.required).count() {
         return Ok(None);
     }
+    let count = destinations.destinations.len();
+    let outputs = if outputs.pipeline.as_ref() == Some(&record::pipeline(plan)) {
+        outputs
+    } else {
+        record::take_over(session, plan, outputs, destinations, records)?
+    };
     Ok(Some(Performed {
         version: plan.version.version.clone(),
         commit: plan.commit.clone(),
         outputs_checksum: outputs.checksum,
         artifacts,
-        destinations: destinations.destinations.len(),
+        destinations: count,
     }))
 }
 
