@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::core::PathError;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::manifest::OutputsManifest;
+use crate::names;
 
 /// Larger than any file of ours with hundreds of thousands of artifacts.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
@@ -30,6 +32,11 @@ pub fn need(workspace: &Path, name: &str, written_by: &str) -> Result<Vec<u8>> {
             error.into()
         }
     })
+}
+
+/// The outputs manifest in these bytes; what is wrong with them is said of the file.
+pub fn outputs(bytes: &[u8]) -> Result<OutputsManifest> {
+    OutputsManifest::from_file(Ok(bytes.to_vec())).map_err(|error| Error::from(error).context(names::path::OUTPUTS))
 }
 
 /// Reads one of our JSON files. `version` is the schema version this program knows.

@@ -12,7 +12,6 @@ use super::session::{OutputFormat, Session};
 use super::{gather, pipeline, readback};
 use crate::error::{Error, Result};
 use crate::fs::AppendFile;
-use crate::manifest::OutputsManifest;
 use crate::names;
 use crate::publish::{Depth, PLACEMENTS_SCHEMA_VERSION, Placements};
 use crate::report::{publish_screen, status_screen, summary_markdown};
@@ -112,7 +111,7 @@ fn narrate(session: &Session) -> Result<()> {
     };
     let placements: Placements = files::parse(names::path::PLACEMENTS, &bytes, PLACEMENTS_SCHEMA_VERSION)?;
     let outputs = files::need(&session.directory, names::path::OUTPUTS, "perform")?;
-    if OutputsManifest::from_file(Ok(outputs))?.checksum != placements.outputs_checksum {
+    if files::outputs(&outputs)?.checksum != placements.outputs_checksum {
         session.events.info("these outputs were not published, so there is nothing to report");
         return Ok(());
     }

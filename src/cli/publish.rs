@@ -98,7 +98,7 @@ fn read_inputs(session: &Session) -> Result<Approved<Inputs>> {
     let outputs_bytes = files::need(workspace, names::path::OUTPUTS, "perform")?;
     let destinations_bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
     let review_bytes = files::need(workspace, names::path::REVIEW, "review")?;
-    let outputs = OutputsManifest::from_file(Ok(outputs_bytes.clone()))?;
+    let outputs = files::outputs(&outputs_bytes)?;
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations_bytes, DESTINATIONS_SCHEMA_VERSION)?;
     Ok(Approved::check(Inputs { outputs, destinations }, &outputs_bytes, &destinations_bytes, &review_bytes)?)
 }
@@ -239,6 +239,7 @@ fn blank(destination: &Destination, host: String) -> Placement {
         moved_from: None,
         at: None,
         seconds: 0.0,
+        note: None,
         error: None,
     }
 }
@@ -247,15 +248,21 @@ fn reported(blank: Placement, report: &StepReport, now: Timestamp) -> Placement 
     let (state, error) = match &report.state {
         StepState::Complete => (PlacementState::Complete, None),
         StepState::Placed => (PlacementState::Placed, None),
+        StepState::Superseded(_) => (PlacementState::Superseded, None),
         StepState::WouldPlace(_) => (PlacementState::WouldPlace, None),
         StepState::Conflict(error) => (PlacementState::Conflict, Some(error)),
         StepState::Failed(error) => (PlacementState::Failed, Some(error)),
         StepState::Blocked { cause, .. } => (PlacementState::Failed, Some(cause)),
         StepState::NotTried => (PlacementState::NotTried, None),
     };
+    let note = match &report.state {
+        StepState::Superseded(why) | StepState::WouldPlace(why) => Some(why.clone()),
+        _ => None,
+    };
     Placement {
         found: report.found.clone(),
         state,
+        note,
         moved_from: report.placed.moved_from.clone(),
         at: Some(now.to_string()),
         seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
@@ -278,7 +285,7 @@ pub fn verdict(session: &Session, placements: &Placements) -> Option<Error> {
         return Some(Error::new(session.interruption(), text).hint("run publish again: nothing is rebuilt or sent twice"));
     }
     let kind = kind?;
-    let unfinished = |p: &&Placement| p.required && !p.state.is_complete() && p.state != PlacementState::Skipped;
+    let unfinished = |p: &&Placement| p.required && p.verdict().is_some();
     let open: Vec<&Placement> = placements.destinations.iter().filter(unfinished).collect();
     let decisive = open.iter().find(|p| p.verdict() == Some(kind)).or(open.first())?;
     let text = decisive.error.as_ref().map_or_else(|| format!("{} was not placed", decisive.name), |error| error.message.clone());

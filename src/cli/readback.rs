@@ -14,7 +14,7 @@ use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Re
 use crate::names;
 use crate::publish::{Depth, PLACEMENTS_SCHEMA_VERSION, Placement, Placements, Reading};
 use crate::report::StatusLine;
-use crate::verify::{State, compare};
+use crate::verify::{Expected, State, compare};
 
 /// Destinations read at the same time.
 const CONCURRENCY: usize = 8;
@@ -51,14 +51,16 @@ pub async fn read_back(session: &Session, depth: Depth) -> Result<ReadBack> {
         return Err(Error::new(session.interruption(), "interrupted while reading destinations"));
     }
     let lines = destinations.destinations.iter().zip(readings);
-    let lines = lines.map(|(destination, reading)| line(destination, compare(&destination.digest, reading), known.get(&destination.name)));
+    let lines = lines.map(|(destination, reading)| {
+        line(destination, compare(expected(destination, &destinations.version), reading), known.get(&destination.name))
+    });
     Ok(ReadBack { version: destinations.version.clone(), commit: destinations.commit.clone(), lines: lines.collect() })
 }
 
 /// Checks that `published.json` is whole and says what the destinations file expects, as far as both exist.
 pub fn check_results(session: &Session) -> Result<ResultsManifest> {
     let bytes = files::need(&session.directory, names::path::RESULTS, "publish")?;
-    let results = ResultsManifest::from_file(Ok(bytes))?;
+    let results = ResultsManifest::from_file(Ok(bytes)).map_err(|error| Error::from(error).context(names::path::RESULTS))?;
     let destinations = files::need(&session.directory, names::path::DESTINATIONS, "perform")?;
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations, DESTINATIONS_SCHEMA_VERSION)?;
     if results.intent_checksum != destinations.outputs_checksum {
@@ -86,11 +88,16 @@ fn placements(session: &Session, checksum: &str) -> HashMap<String, Placement> {
     list.unwrap_or_default().into_iter().map(|placement| (placement.name.clone(), placement)).collect()
 }
 
+fn expected<'a>(destination: &'a Destination, version: &'a str) -> Expected<'a> {
+    Expected { digest: &destination.digest, version, moves_forward: destination.policy == "forward" }
+}
+
 fn line(destination: &Destination, state: State, known: Option<&Placement>) -> StatusLine {
     let word = state.word().to_owned();
     let (found, detail) = match state {
         State::Complete => (Some(destination.digest.clone()), None),
         State::Absent => (None, Some("nothing is there".to_owned())),
+        State::Superseded { found, version } => (Some(found.to_string()), Some(format!("kept at {version}, which is newer"))),
         State::Incomplete(missing) => (Some(destination.digest.clone()), Some(format!("missing {missing}"))),
         State::Different { found, about } => (Some(found.to_string()), about),
         State::Unknown(why) => (None, Some(why)),

@@ -24,7 +24,7 @@ pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
     let config = load::config(session)?;
     let outputs_bytes = files::need(workspace, names::path::OUTPUTS, "perform")?;
     let destinations_bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
-    let outputs = OutputsManifest::from_file(Ok(outputs_bytes.clone()))?;
+    let outputs = files::outputs(&outputs_bytes)?;
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations_bytes, DESTINATIONS_SCHEMA_VERSION)?;
     if destinations.outputs_checksum != outputs.checksum {
         return Err(Error::new(Kind::Refused, format!("{} belongs to other outputs", names::path::DESTINATIONS))

@@ -33,6 +33,8 @@ pub enum StepState {
     Complete,
     /// It is so now.
     Placed,
+    /// It stands further on than our bytes, and is right as it is; the text says why.
+    Superseded(String),
     /// A dry run would have placed it; the text says what was found.
     WouldPlace(String),
     /// It holds something else and may not be replaced.
@@ -139,6 +141,14 @@ impl Engine<'_> {
                 }
                 (format!("holds {found}"), reason)
             }
+            Observation::Superseded { found, why } => {
+                report.found = Some(found.clone());
+                let reason = step.destination().and_then(|name| self.cx.replacements.get(name)).cloned();
+                if reason.is_none() {
+                    return Ok(StepState::Superseded(why.clone()));
+                }
+                (format!("holds {found}"), reason)
+            }
             Observation::Unobservable => {
                 if let Some(open) = self.history.unfinished(&step.name().0) {
                     return Err(unsettled(step, open));
@@ -214,6 +224,7 @@ impl Engine<'_> {
         let (state, detail) = match &report.state {
             StepState::Complete => (DestinationState::AlreadyComplete, report.found.clone().unwrap_or_default()),
             StepState::Placed => (DestinationState::Placed, report.found.clone().unwrap_or_default()),
+            StepState::Superseded(why) => (DestinationState::Skipped, format!("kept as it is: {why}")),
             StepState::WouldPlace(found) => (DestinationState::Skipped, format!("would be placed ({found})")),
             StepState::Conflict(error) => (DestinationState::Conflict, error.message.clone()),
             StepState::Failed(error) => (DestinationState::Failed, error.message.clone()),
@@ -251,7 +262,7 @@ impl PlaceError {
 
 fn cause_of(report: &StepReport) -> Option<PlaceError> {
     match &report.state {
-        StepState::Complete | StepState::Placed | StepState::WouldPlace(_) => None,
+        StepState::Complete | StepState::Placed | StepState::Superseded(_) | StepState::WouldPlace(_) => None,
         StepState::Conflict(error) | StepState::Failed(error) => Some(error.clone()),
         StepState::Blocked { cause, .. } => Some(cause.clone()),
         StepState::NotTried => Some(PlaceError::interrupted(&report.name)),

@@ -46,6 +46,8 @@ pub struct Totals {
     pub already_complete: u64,
     /// Of those, how many this run placed.
     pub placed: u64,
+    /// Moving names that stand further on and were kept.
+    pub superseded: u64,
     /// Required destinations that do not hold them.
     pub missing_required: u64,
     /// Requests that changed something anywhere.
@@ -64,6 +66,8 @@ pub enum PlacementState {
     Complete,
     /// This run made it hold them.
     Placed,
+    /// A name that only moves forward stands further on; it was kept.
+    Superseded,
     /// A dry run would have placed it.
     WouldPlace,
     /// It could not be done; the error says why.
@@ -116,6 +120,8 @@ pub struct Placement {
     pub at: Option<String>,
     /// Seconds this run spent on it.
     pub seconds: f64,
+    /// Why it was kept or would be placed, in a sentence.
+    pub note: Option<String>,
     /// Why it is not complete.
     pub error: Option<PlacementError>,
 }
@@ -172,7 +178,8 @@ impl Placements {
             complete: of(&|p| p.state.is_complete()),
             already_complete: of(&|p| p.state == PlacementState::Complete),
             placed: of(&|p| p.state == PlacementState::Placed),
-            missing_required: of(&|p| p.required && !p.state.is_complete()),
+            superseded: of(&|p| p.state == PlacementState::Superseded),
+            missing_required: of(&|p| p.required && !p.state.is_complete() && p.state != PlacementState::Superseded),
             writes,
             sent,
             reused,

@@ -176,6 +176,13 @@ pub enum Observation {
         /// Why it may or may not be replaced.
         why: String,
     },
+    /// A name that only moves forward, and already stands further on than our bytes: it is right as it is.
+    Superseded {
+        /// What is there.
+        found: String,
+        /// Why it is further on.
+        why: String,
+    },
     /// It could not be read.
     Unknown(PlaceError),
     /// This kind of destination cannot be read at all.

@@ -23,7 +23,9 @@ fn outcome(placement: &Placement) -> Outcome {
     let status = match placement.state {
         PlacementState::Complete | PlacementState::Placed => OutcomeStatus::Success,
         PlacementState::Failed | PlacementState::Conflict => OutcomeStatus::Failed,
-        PlacementState::Skipped | PlacementState::NotTried | PlacementState::WouldPlace => OutcomeStatus::Skipped,
+        PlacementState::Superseded | PlacementState::Skipped | PlacementState::NotTried | PlacementState::WouldPlace => {
+            OutcomeStatus::Skipped
+        }
     };
     let observed = placement.found.clone().unwrap_or_default();
     let push = PushOutcome {

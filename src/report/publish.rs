@@ -50,7 +50,7 @@ pub(super) fn mark(state: PlacementState) -> &'static str {
         PlacementState::Complete | PlacementState::Placed => "✓",
         PlacementState::Failed | PlacementState::Conflict => "✗",
         PlacementState::WouldPlace => "+",
-        PlacementState::Skipped | PlacementState::NotTried => "-",
+        PlacementState::Superseded | PlacementState::Skipped | PlacementState::NotTried => "-",
     }
 }
 
@@ -63,6 +63,7 @@ fn detail(placement: &Placement) -> String {
             Some(from) => format!("{digest}  moved from {from}"),
             None => format!("{digest}  placed"),
         },
+        PlacementState::Superseded => format!("kept: {}", placement.note.as_deref().unwrap_or("it stands further on")),
         PlacementState::WouldPlace => format!("{digest}  would be placed"),
         PlacementState::Failed | PlacementState::Conflict => {
             placement.error.as_ref().map_or_else(|| "failed".to_owned(), |error| error.message.clone())
@@ -83,6 +84,9 @@ fn totals(placements: &Placements, elapsed: std::time::Duration, dry_run: bool) 
     let mut text = format!("placed {} of {}", totals.complete, totals.expected);
     if totals.already_complete > 0 {
         text.push_str(&format!(": {} were complete, {} placed now", totals.already_complete, totals.placed));
+    }
+    if totals.superseded > 0 {
+        text.push_str(&format!("   {} kept newer", totals.superseded));
     }
     if totals.missing_required > 0 {
         text.push_str(&format!("   {} required missing", totals.missing_required));

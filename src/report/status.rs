@@ -16,7 +16,7 @@ pub struct StatusLine {
     pub expected: String,
     /// Digest it holds.
     pub found: Option<String>,
-    /// `complete`, `absent`, `incomplete`, `different`, `unknown`.
+    /// `complete`, `superseded`, `absent`, `incomplete`, `different`, `unknown`.
     pub state: String,
     /// When it was last placed or read by publish, RFC 3339.
     pub since: Option<String>,
@@ -31,7 +31,7 @@ pub fn status_screen(title: &str, lines: &[StatusLine], age: &dyn Fn(&str) -> St
     for line in lines {
         let mark = match line.state.as_str() {
             "complete" => "✓",
-            "absent" => "-",
+            "absent" | "superseded" => "-",
             _ => "✗",
         };
         let digest = |text: &str| text.get(..19).unwrap_or(text).to_owned();
@@ -44,7 +44,11 @@ pub fn status_screen(title: &str, lines: &[StatusLine], age: &dyn Fn(&str) -> St
         table.row([line.name.clone(), mark.to_owned(), line.state.clone(), what, detail]);
     }
     text.push_str(&table.render());
-    let complete = lines.iter().filter(|line| line.state == "complete").count();
-    text.push_str(&format!("{complete} of {} hold what was published\n", lines.len()));
+    let count = |state: &str| lines.iter().filter(|line| line.state == state).count();
+    let newer = match count("superseded") {
+        0 => String::new(),
+        newer => format!(", {newer} kept newer"),
+    };
+    text.push_str(&format!("{} of {} hold what was published{newer}\n", count("complete"), lines.len()));
     text
 }

@@ -2,7 +2,7 @@
 
 use super::publish::mark;
 use crate::core::ByteSize;
-use crate::publish::Placements;
+use crate::publish::{PlacementState, Placements};
 
 /// Markdown for the summary page of the CI host. Cells are escaped: names and messages come from outside.
 pub fn summary_markdown(placements: &Placements) -> String {
@@ -17,6 +17,7 @@ pub fn summary_markdown(placements: &Placements) -> String {
         let state = match &placement.error {
             Some(error) => cell(&error.message),
             None if placement.state.is_complete() => "complete".to_owned(),
+            None if placement.state == PlacementState::Superseded => "kept: it is newer".to_owned(),
             None => "not placed".to_owned(),
         };
         let digest = placement.expected.get(..19).unwrap_or(&placement.expected);

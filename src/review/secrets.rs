@@ -1,5 +1,7 @@
 //! Recognising secrets in places that end up in an image for everyone to read.
 
+use crate::core::secret::MASK;
+
 /// Prefixes of tokens whose issuers made them recognisable.
 const TOKEN_PREFIXES: [(&str, &str); 14] = [
     ("ghp_", "a GitHub token"),
@@ -24,6 +26,9 @@ const SECRET_WORDS: [&str; 8] = ["TOKEN", "PASSWORD", "PASSWD", "SECRET", "PRIVA
 /// Why a name with a value looks like a secret, as the end of a sentence; `None` when it does not. An empty name asks
 /// about the value alone. The answer never contains the value.
 pub fn looks_secret(name: &str, value: &str) -> Option<String> {
+    if value == MASK {
+        return Some("held a secret, which was masked when the plan was written".to_owned());
+    }
     if value.contains("-----BEGIN") && value.contains("PRIVATE KEY-----") {
         return Some("contains a private key".to_owned());
     }

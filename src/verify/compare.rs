@@ -1,6 +1,6 @@
 //! What a reading means for a destination.
 
-use crate::core::Digest;
+use crate::core::{Digest, Version};
 use crate::publish::{PlaceError, Reading};
 
 /// How a destination stands against what was published.
@@ -8,6 +8,13 @@ use crate::publish::{PlaceError, Reading};
 pub enum State {
     /// It holds our bytes, all of them.
     Complete,
+    /// A name that only moves forward stands at a newer version: right as it is.
+    Superseded {
+        /// What it holds.
+        found: Digest,
+        /// Its version.
+        version: String,
+    },
     /// Nothing is there.
     Absent,
     /// It holds our name, and part of what it leads to is gone.
@@ -28,6 +35,7 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Complete => "complete",
+            Self::Superseded { .. } => "superseded",
             Self::Absent => "absent",
             Self::Incomplete(_) => "incomplete",
             Self::Different { .. } => "different",
@@ -36,15 +44,29 @@ impl State {
     }
 }
 
-/// Compares a reading with the digest that was published.
-pub fn compare(expected: &str, reading: Result<Reading, PlaceError>) -> State {
+/// What was published to a destination.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// Digest.
+    pub digest: &'a str,
+    /// Version of the artifact.
+    pub version: &'a str,
+    /// The name moves, but only forward.
+    pub moves_forward: bool,
+}
+
+/// Compares a reading with what was published.
+pub fn compare(expected: Expected<'_>, reading: Result<Reading, PlaceError>) -> State {
     let reading = match reading {
         Ok(reading) => reading,
         Err(error) => return State::Unknown(error.message),
     };
     match reading.digest {
         None => State::Absent,
-        Some(found) if found.as_str() != expected => {
+        Some(found) if found.as_str() != expected.digest => {
+            if let Some(version) = reading.version.clone().filter(|theirs| expected.moves_forward && is_newer(theirs, expected.version)) {
+                return State::Superseded { found, version };
+            }
             let revision = reading.revision.map(|revision| format!("revision {revision:.12}"));
             let version = reading.version.map(|version| format!("version {version}"));
             let created = reading.created.map(|created| format!("made {created}"));
@@ -53,6 +75,10 @@ pub fn compare(expected: &str, reading: Result<Reading, PlaceError>) -> State {
         }
         Some(_) => reading.missing.map_or(State::Complete, State::Incomplete),
     }
+}
+
+fn is_newer(theirs: &str, ours: &str) -> bool {
+    matches!((theirs.parse::<Version>(), ours.parse::<Version>()), (Ok(theirs), Ok(ours)) if theirs > ours)
 }
 
 #[cfg(test)]
@@ -66,11 +92,13 @@ mod tests {
         let read = |digest: Option<&Digest>, missing: Option<&str>| {
             Ok(Reading { digest: digest.cloned(), missing: missing.map(str::to_owned), ..Reading::default() })
         };
-        let word = |reading| compare(ours.as_str(), reading).word();
+        let word = |reading| compare(Expected { digest: ours.as_str(), version: "1.0.0", moves_forward: true }, reading).word();
         assert_eq!(word(read(Some(&ours), None)), "complete");
         assert_eq!(word(read(None, None)), "absent");
         assert_eq!(word(read(Some(&ours), Some("1 blob"))), "incomplete");
         assert_eq!(word(read(Some(&Digest::of(b"theirs")), None)), "different");
+        let newer = Reading { digest: Some(Digest::of(b"theirs")), version: Some("1.0.1".into()), ..Reading::default() };
+        assert_eq!(word(Ok(newer)), "superseded");
         let down = PlaceError { kind: PlaceErrorKind::Unavailable, message: "down".into(), hint: None };
         assert_eq!(word(Err(down)), "unknown");
     }

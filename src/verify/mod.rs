@@ -3,4 +3,4 @@
 
 mod compare;
 
-pub use compare::{State, compare};
+pub use compare::{Expected, State, compare};

@@ -124,9 +124,12 @@ fn moving_names_never_go_backwards() {
     older.git_run(&["tag", "v1.3.9"]);
     older.write("data/one", "older");
     let older = older.prepared();
-    let run = older.run(&["publish"]);
+    let run = older.run(&["publish"]).code(0);
+    assert!(run.stdout().contains("kept: it holds 1.4.0") && run.stdout().contains("2 kept newer"), "{}", run.stdout());
     assert_eq!(registries.digest(0, "acme/app", "latest").as_deref(), Some(latest.as_str()), "{}", run.stdout());
     assert_eq!(registries.digest(0, "acme/app", "1.3.9"), Some(older.artifact_digest()));
+    assert_eq!(registries.digest(0, "acme/app", "1.3"), Some(older.artifact_digest()), "its own line moves");
+    older.run(&["verify"]).code(0);
 }
 
 #[test]

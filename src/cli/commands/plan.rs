@@ -2,6 +2,7 @@
 
 use crate::ci::PipelineContext;
 use crate::cli::gather::{Gathered, gather};
+use crate::cli::perform::masked;
 use crate::cli::session::Session;
 use crate::config::TagPolicy;
 use crate::error::Result;
@@ -11,7 +12,7 @@ use crate::report::Table;
 /// Runs it.
 pub fn run(session: &Session) -> Result<()> {
     let gathered = session.block_on(gather(session))?;
-    session.print(&gathered.plan, |_| screen(&gathered))
+    session.print(&masked(&gathered.plan), |_| screen(&gathered))
 }
 
 fn screen(gathered: &Gathered) -> String {

@@ -25,7 +25,8 @@ struct Verified {
 pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
     check_results(session)?;
     let read = session.block_on(read_back(session, Depth::Closure))?;
-    let wrong: Vec<StatusLine> = read.lines.iter().filter(|line| line.state != "complete").cloned().collect();
+    let wrong: Vec<StatusLine> =
+        read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded")).cloned().collect();
     let verified = Verified { verified: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
     session.print(&verified, |verified| {
         let title = format!("verify  version {}  commit {:.7}", verified.version, verified.commit);

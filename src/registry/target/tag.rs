@@ -56,6 +56,9 @@ impl TagStep {
             Err(_) => About::default(),
         };
         let (may_move, why) = may_move(&self.destination.policy, &artifact.version, about.version.as_deref());
+        if self.destination.policy == "forward" && is_newer(about.version.as_deref(), &artifact.version) {
+            return Ok(Observation::Superseded { found: held.to_string(), why });
+        }
         Ok(Observation::Diverged { found: held.to_string(), about: about.describe(), may_move, why })
     }
 
@@ -63,7 +66,7 @@ impl TagStep {
         let Shared { client, path, artifact, .. } = &self.shared;
         let tag = &self.destination.tag;
         let before = match found {
-            Observation::Diverged { found, .. } => Some(found.clone()),
+            Observation::Diverged { found, .. } | Observation::Superseded { found, .. } => Some(found.clone()),
             _ => None,
         };
         let (layout, digest) = (artifact.layout.clone(), artifact.digest.clone());
@@ -167,6 +170,10 @@ fn may_move(policy: &str, ours: &str, theirs: Option<&str>) -> (bool, String) {
         }
         _ => (false, "the tag is immutable".to_owned()),
     }
+}
+
+fn is_newer(theirs: Option<&str>, ours: &str) -> bool {
+    matches!((theirs.map(str::parse::<Version>), ours.parse::<Version>()), (Some(Ok(theirs)), Ok(ours)) if theirs > ours)
 }
 
 #[cfg(test)]
