@@ -68,8 +68,9 @@ const PUBLISH_PORTS: &[&str] = &[
 /// What test code of every room may name besides: tests prepare files, and make the world a port asks for.
 pub const IN_TESTS: &[&str] = &["fs", "world"];
 
-/// What publish says about where things are: values that `verify` and `report` read.
-const PUBLISH_VALUES: &[&str] = &["Placement", "Placements", "PlacementState", "PlacementError", "Totals"];
+/// What publish says about where things are, and what reading a destination saw: values that `verify` and `report` use.
+const PUBLISH_VALUES: &[&str] =
+    &["Placement", "Placements", "PlacementState", "PlacementError", "Totals", "Reading", "PlaceError", "PlaceErrorKind"];
 
 /// Destinations as perform wrote them: they cross the `Target` port.
 const DESTINATIONS: &[&str] = &["Destination", "DestinationTarget"];

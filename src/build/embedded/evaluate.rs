@@ -1,23 +1,26 @@
 //! A Dockerfile for one platform: stages in order, each instruction changing its stage, changes becoming layers.
 
+mod layers;
+mod pairs;
+
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 
+use self::pairs::pairs;
 use super::base::Base;
 use super::context;
 use super::copy::{Copy, CopyError, Target};
 use super::dockerfile::{CopyStep, Dockerfile, Source, Step, Verb, foreign_copy};
 use super::expand::{Lexer, Variables};
 use super::ignore::Ignore;
-use super::layer::{self, Changes};
+use super::layer::Changes;
 use super::layer_source::{LayerSource, check, is_archive};
 use super::mode::Mode;
-use super::pack::{Codec, pack};
+use super::pack::Codec;
 use super::stage::{Layer, Origin, Stage};
 use super::tree::{Content, Node, NodeKind, Tree, normal};
 use crate::build::BuildCx;
@@ -25,7 +28,6 @@ use crate::core::oci::Descriptor;
 use crate::core::{Digest, Platform, Timestamp};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, StepState};
-use crate::fs;
 use crate::plan::BuildStep;
 
 /// Images cannot have more layers than this (overlayfs, and Docker's own limit).
@@ -443,27 +445,6 @@ impl<'a> Build<'a> {
         }
         Ok(true)
     }
-
-    fn layer(&mut self, changes: &Changes) -> Result<(Descriptor, Digest, PathBuf, bool)> {
-        let key = layer::identity(changes);
-        if let Some((descriptor, diff_id, path)) = self.made.get(&key) {
-            return Ok((descriptor.clone(), diff_id.clone(), path.clone(), true));
-        }
-        self.sequence += 1;
-        let path = self.cx.scratch.join(format!("layer-{}", self.sequence));
-        let mut file = fs::create_new(&path)?;
-        let cancel = &self.cx.cancel;
-        let packed = pack(self.codec, self.threads, &mut file, |out| layer::write(changes, out, cancel).map_err(Failure::Made)).map_err(
-            |failure| match failure {
-                Failure::Made(error) => error,
-                Failure::Io(error) => Error::failed(format!("cannot write {}", path.display())).because(&error),
-            },
-        )?;
-        file.flush().map_err(|e| Error::failed(format!("cannot write {}", path.display())).because(&e))?;
-        let descriptor = Descriptor::new(self.codec.media_type(), packed.digest, packed.size);
-        self.made.insert(key, (descriptor.clone(), packed.diff_id.clone(), path.clone()));
-        Ok((descriptor, packed.diff_id, path, false))
-    }
 }
 
 struct Scope<'a> {
@@ -491,54 +472,10 @@ impl std::ops::Deref for Shared<'_> {
     }
 }
 
-enum Failure {
-    Made(Error),
-    Io(std::io::Error),
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 fn as_error(error: CopyError) -> Error {
     let failed = Error::failed(error.message);
     match error.hint {
         Some(hint) => failed.hint(hint),
         None => failed,
-    }
-}
-
-// `A=1 B="2 3"`, or the old form `A the rest`. Values are not expanded yet.
-fn pairs(lexer: Lexer, text: &str) -> Result<Vec<(String, String)>> {
-    let words = lexer.split(text);
-    if let Some(first) = words.first().filter(|first| !first.contains('=')) {
-        let rest = text.trim_start()[first.len()..].trim().to_owned();
-        if rest.is_empty() {
-            return Err(Error::failed(format!("`{first}` has no value")).hint("write NAME=value"));
-        }
-        return Ok(vec![(first.clone(), rest)]);
-    }
-    words
-        .iter()
-        .map(|word| match word.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-            _ => Err(Error::failed(format!("`{word}` is not NAME=value")).hint("quote values that contain spaces")),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_both_forms_of_env() {
-        let lexer = Lexer { escape: '\\', raw: false };
-        let two = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
-        assert_eq!(pairs(lexer, "A=1 B=\"x y\" C=a\\ b").ok(), Some(two(&[("A", "1"), ("B", "\"x y\""), ("C", "a\\ b")])));
-        assert_eq!(pairs(lexer, "A  the rest = it").ok(), Some(two(&[("A", "the rest = it")])));
-        assert!(pairs(lexer, "A").is_err() && pairs(lexer, "A=1 B").is_err());
     }
 }
