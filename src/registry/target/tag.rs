@@ -127,7 +127,7 @@ impl Step for TagStep {
 
     fn place<'a>(&'a self, cx: &'a Cx, found: &'a Observation) -> BoxFuture<'a, Result<Placed, PlaceError>> {
         Box::pin(async move {
-            if let Observation::Diverged { found, may_move: false, why, .. } = found
+            if let Observation::Diverged { found, may_move: false, why, .. } | Observation::Superseded { found, why } = found
                 && !cx.replacements.contains_key(&self.destination.name)
             {
                 return Err(self.conflict(found, why));
