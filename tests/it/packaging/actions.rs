@@ -40,7 +40,7 @@ fn act(sf: &Sf, args: &[&str]) -> String {
     std::fs::create_dir_all(config.join("act")).expect("config directory");
     std::fs::write(config.join("act/actrc"), "").expect("actrc");
     let mut act = Command::new(component("act", "act"));
-    act.args(["push", "--workflows", ".github/workflows/w.yml", "--eventpath"]).arg(event).args(args).current_dir(sf.path());
+    act.args(["push", "--rm", "--workflows", ".github/workflows/w.yml", "--eventpath"]).arg(event).args(args).current_dir(sf.path());
     act.env("XDG_CONFIG_HOME", config).env("XDG_CACHE_HOME", sf.outside().join("cache")).env("HOME", sf.outside().join("home"));
     succeed(&mut act)
 }
@@ -63,7 +63,7 @@ fn the_docker_action_releases_and_the_second_time_writes_nothing() {
     succeed(&mut build);
 
     let workflow = format!(
-        "on: push\njobs:\n  release:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      \
+        "name: {tool}\non: push\njobs:\n  release:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      \
          - id: first\n        uses: ./{tool}\n      - id: second\n        uses: ./{tool}\n        with: {{phase: all, directory: .}}{CHECKS}"
     );
     let sf = release(hello(&tool).file(".github/workflows/w.yml", workflow));
