@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::port::{BaseImage, BaseImages};
-use crate::core::oci::ManifestKind;
+use crate::core::oci::{Descriptor, DescriptorPlatform, ManifestKind};
 use crate::core::{BoxFuture, Platform, Reference};
 use crate::error::{Error, Result};
 use crate::store::ContentStore;
@@ -33,8 +33,7 @@ impl StoredBaseImages {
         let manifest = match root.kind {
             ManifestKind::Image => digest.clone(),
             ManifestKind::Index => {
-                let fits =
-                    |entry: &&crate::core::oci::Descriptor| entry.platform.as_ref().and_then(|p| p.platform()).as_ref() == Some(platform);
+                let fits = |entry: &&Descriptor| entry.platform.as_ref().and_then(DescriptorPlatform::platform).as_ref() == Some(platform);
                 let entry = root.manifests.iter().find(fits);
                 entry.map(|entry| entry.digest.clone()).ok_or_else(|| Error::missing(format!("{reference} has no image for {platform}")))?
             }

@@ -52,7 +52,7 @@ pub struct CheckedProblem {
 
 /// Runs the checks.
 pub async fn check(session: &Session) -> Result<Checked> {
-    let gathered = gather(session).await?;
+    let gathered = Box::pin(gather(session)).await?;
     let plan = &gathered.plan;
     let wiring = Wiring::of_plan(session, plan).await?;
     let cx = wiring.cx(session, BTreeMap::new());

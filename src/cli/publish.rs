@@ -69,7 +69,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let journal =
         if options.dry_run { None } else { Some(Journal::open(&session.path(names::path::JOURNAL), run_id, session.events.clone())?) };
     if let Some(journal) = &journal {
-        journal.write(started_at, Entry { digest: Some(outputs.checksum.to_string()), ..Entry::new(EntryKind::RunStarted) })?;
+        journal.write(started_at, Entry { digest: Some(outputs.checksum.clone()), ..Entry::new(EntryKind::RunStarted) })?;
     }
     let clock = Arc::clone(&session.world.clock);
     let cx = wiring.cx(session, options.replacements.clone());
@@ -146,17 +146,15 @@ fn resolve(
     let mut resolved = Vec::new();
     for (target, artifact, list) in grouped {
         let digest: Digest = list[0].digest.parse().map_err(|error| Error::failed(format!("{}: {error}", names::path::DESTINATIONS)))?;
-        let layout = match layouts.get(&artifact) {
-            Some(layout) => layout.clone(),
-            None => {
-                let (layout, _) = store.resolve_unhashed(&digest).map_err(|error| {
-                    Error::from(error)
-                        .context(format!("the bytes of {artifact} are not whole"))
-                        .hint("pass the store of the job that built them, or run perform again")
-                })?;
-                layouts.insert(artifact.clone(), layout.path().to_owned());
-                layout.path().to_owned()
-            }
+        let layout = if let Some(layout) = layouts.get(&artifact) {
+            layout.clone()
+        } else {
+            let (layout, _) = store.resolve_unhashed(&digest).map_err(|error| {
+                let hint = "pass the store of the job that built them, or run perform again";
+                Error::from(error).context(format!("the bytes of {artifact} are not whole")).hint(hint)
+            })?;
+            layouts.insert(artifact.clone(), layout.path().to_owned());
+            layout.path().to_owned()
         };
         let bound = ApprovedArtifact {
             id: artifact,
@@ -207,7 +205,7 @@ fn place(
     });
     let mut placements = Placements {
         schema_version: PLACEMENTS_SCHEMA_VERSION.to_owned(),
-        outputs_checksum: outputs.checksum.to_string(),
+        outputs_checksum: outputs.checksum.clone(),
         commit: destinations.commit.clone(),
         version: destinations.version.clone(),
         run: run_id.to_owned(),

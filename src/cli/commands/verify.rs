@@ -15,7 +15,8 @@ pub struct VerifyArgs {}
 
 #[derive(Serialize)]
 struct Verified {
-    verified: bool,
+    #[serde(rename = "verified")]
+    good: bool,
     version: String,
     commit: String,
     destinations: Vec<StatusLine>,
@@ -27,7 +28,7 @@ pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
     let read = session.block_on(read_back(session, Depth::Closure))?;
     let wrong: Vec<StatusLine> =
         read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded")).cloned().collect();
-    let verified = Verified { verified: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
+    let verified = Verified { good: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
     session.print(&verified, |verified| {
         let title = format!("verify  version {}  commit {:.7}", verified.version, verified.commit);
         status_screen(&title, &verified.destinations, &|since| age(session, since))

@@ -72,7 +72,7 @@ pub(super) struct Made {
 
 /// Runs perform.
 pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
-    let gathered = gather(session).await?;
+    let gathered = Box::pin(gather(session)).await?;
     let plan = &gathered.plan;
     if plan.builds.is_empty() {
         return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));

@@ -71,11 +71,10 @@ impl Registries {
 
 /// A config that publishes `app` to registries at these hosts: an immutable version tag and two moving ones.
 pub(crate) fn config(hosts: &[String]) -> String {
-    let registries: String = hosts
-        .iter()
-        .enumerate()
-        .map(|(at, host)| format!("  r{at}: {{ provider: generic, url: \"http://{host}\", default_path: acme/app }}\n"))
-        .collect();
+    let mut registries = String::new();
+    for (at, host) in hosts.iter().enumerate() {
+        registries.push_str(&format!("  r{at}: {{ provider: generic, url: \"http://{host}\", default_path: acme/app }}\n"));
+    }
     let ids: Vec<String> = (0..hosts.len()).map(|at| format!("r{at}")).collect();
     format!(
         "version: 1\nregistries:\n{registries}builds:\n  app: {{ kind: docker, builder: embedded, platforms: [linux/amd64, linux/arm64] }}\n\
