@@ -69,6 +69,10 @@ impl Scope<'_> {
         match (name, argument) {
             ("version" | "base" | "major" | "minor" | "patch" | "prerelease", None) => self.of_version(name),
             ("branch", None) => self.branch(whole),
+            ("tag", None) => {
+                self.known(self.context.tag.as_deref(), whole, "a git tag", "publish this only on tags: `when: { git_tags: [...] }`")
+            }
+            ("event", None) => Ok(self.context.event.name().to_owned()),
             ("sha", None) => Ok(self.commit.chars().take(7).collect()),
             ("sha", Some(length)) => {
                 // `{sha:.8}` is the same as `{sha:8}`.
@@ -88,6 +92,7 @@ impl Scope<'_> {
             ("ci.job", None) => self.of_ci(self.context.job_id.as_deref(), whole),
             ("ci.url", None) => self.of_ci(self.context.pipeline_url.as_deref(), whole),
             ("ci.runner", None) => self.of_ci(self.context.runner.as_deref(), whole),
+            ("project", None) => Ok(self.project.to_owned()),
             ("project.name", None) => Ok(self.project.rsplit('/').next().unwrap_or(self.project).to_owned()),
             ("project.url", None) => {
                 self.known(self.context.repo_url.as_deref(), whole, "a web address", "add a remote `origin` or set SF_CI_REPO_URL")
