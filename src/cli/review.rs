@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::files;
 use super::load;
 use super::session::Session;
-use crate::core::Digest;
 use crate::core::oci::Manifest;
+use crate::core::{Digest, Reference};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Artifact, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest};
 use crate::names;
@@ -115,7 +115,7 @@ fn facts(store: &ContentStore, artifact: &Artifact, records: &BTreeMap<String, c
     let mut facts = ArtifactFacts {
         bases: record
             .and_then(|record| record.bases.as_ref())
-            .map(|bases| bases.iter().map(|base| BaseFact { reference: base.reference.clone() }).collect()),
+            .map(|bases| bases.iter().map(|base| BaseFact { reference: whole_reference(&base.reference) }).collect()),
         args: record.map(|record| record.args.clone()).unwrap_or_default(),
         id,
         ..ArtifactFacts::default()
@@ -129,6 +129,15 @@ fn facts(store: &ContentStore, artifact: &Artifact, records: &BTreeMap<String, c
         Err(damage) => facts.damage = Some(damage),
     }
     facts
+}
+
+// `debian:12` and `docker.io/library/debian:12` are one image to the policy. What is no reference (`scratch`, a layout on
+// disk) stays as it is.
+fn whole_reference(text: &str) -> String {
+    match text.parse::<Reference>() {
+        Ok(reference) if text != "scratch" && !text.contains("://") => reference.to_string(),
+        _ => text.to_owned(),
+    }
 }
 
 fn platforms(layout: &Layout, closure: &Closure) -> Result<Vec<PlatformFacts>, String> {

@@ -92,6 +92,31 @@ fn a_build_that_is_not_reproducible_converges_to_what_was_published_first() {
 }
 
 #[test]
+fn what_is_adopted_meets_the_same_policy_on_base_images() {
+    let registries = Registries::two();
+    let sf = Sf::releasing_to(&registries);
+    let base = Registries::two();
+    let source = Sf::releasing_to(&base).prepared();
+    source.run(&["publish"]).code(0);
+    let host = base.servers[0].host();
+    sf.write("Dockerfile", format!("FROM {host}/acme/app:1.4.0\nCOPY app /again\n"));
+    let policy = |allowed: &str| format!("{}security: {{ base_images: [\"{allowed}\"] }}\n", sf.read(".stagefreight.yml"));
+    sf.write(".stagefreight.yml", policy(&format!("{host}/acme/*")));
+    sf.commit("a base image and a policy");
+    sf.git_run(&["tag", "-f", "v1.4.0"]);
+    let sf = sf.prepared();
+    sf.run(&["publish"]).code(0);
+    std::fs::remove_dir_all(sf.path().join(".stagefreight")).expect("workspace wiped");
+    let performed = sf.run(&["perform"]).code(0);
+    assert!(performed.stdout().contains("adopted"), "{}", performed.stdout());
+    sf.run(&["review"]).code(0);
+    let strict = sf.read(".stagefreight.yml").replace(&format!("{host}/acme/*"), "gcr.io/distroless/*");
+    sf.write(".stagefreight.yml", strict);
+    let run = sf.run(&["review"]).code(6);
+    assert!(run.stderr().contains(&format!("{host}/acme/app:1.4.0 is not allowed")), "{}", run.stderr());
+}
+
+#[test]
 fn a_version_tag_that_holds_something_else_is_left_alone() {
     let registries = Registries::two();
     let sf = Sf::releasing_to(&registries).prepared();

@@ -141,6 +141,18 @@ impl Inputs {
     }
 }
 
+/// Images a build starts from or copies from, as its Dockerfile names them with arguments filled in, without
+/// duplicates. Reads the Dockerfile and fetches nothing, so it also answers for Dockerfiles that only BuildKit builds.
+pub fn named_bases(cx: &BuildCx, step: &BuildStep) -> Result<Vec<String>> {
+    let inputs = Inputs::read(cx, step)?;
+    let mut images = std::collections::BTreeSet::new();
+    for text in &step.platforms {
+        let platform: Platform = text.parse().map_err(|e| Error::usage(format!("build {}", step.id)).because(&e))?;
+        images.extend(inputs.build(cx, step, 1).wanted(&platform)?.into_iter().map(|want| want.image));
+    }
+    Ok(images.into_iter().collect())
+}
+
 // A path of the plan, below the workspace.
 fn inside<'a>(text: &'a str, what: &str) -> Result<&'a Path> {
     let path = Path::new(text);

@@ -22,7 +22,7 @@ mod pack;
 mod stage;
 mod tree;
 
-pub use builder::Embedded;
+pub use builder::{Embedded, named_bases};
 pub use dockerfile::{declared_args, needs_buildkit};
 pub use pack::{Codec, Packed, pack};
 

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::Made;
+use crate::build::{BuildCx, embedded};
 use crate::cli::session::Session;
 use crate::cli::wire::Wiring;
 use crate::config::TagPolicy;
 use crate::core::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fs::Scratch;
-use crate::manifest::{BuildRecord, Destination, Origin};
+use crate::manifest::{Base, BuildRecord, Destination, Origin};
 use crate::names;
 use crate::plan::{BuildStep, Plan, PlannedDestination};
 use crate::publish::Depth;
@@ -62,11 +63,24 @@ pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &Cont
         artifact: format!("docker:{}", step.id),
         origin: Origin::Adopted,
         by: from.name.clone(),
-        bases: None,
+        bases: bases(session, step, scratch.path()),
         args: step.args.clone(),
     };
     let build_args_digest = crate::manifest::build_args_digest(&step.args);
     Ok(Some(Made { step: step.clone(), digest, closure, record, build_args_digest }))
+}
+
+// The revision is this commit, so its Dockerfile says what the adopted image was built from; which digests that was is
+// not known any more. A Dockerfile that cannot be read leaves the bases unknown, and a policy on them refuses.
+fn bases(session: &Session, step: &BuildStep, scratch: &std::path::Path) -> Option<Vec<Base>> {
+    let cx = BuildCx {
+        workspace: session.directory.clone(),
+        scratch: scratch.to_owned(),
+        cancel: session.cancel.clone(),
+        events: session.events.clone(),
+    };
+    let named = embedded::named_bases(&cx, step).ok()?;
+    Some(named.into_iter().map(|reference| Base { reference, digest: String::new() }).collect())
 }
 
 // What reading needs to know of a destination; the digest is what is being asked for.
