@@ -14,16 +14,14 @@ pub const TEMPORARY_PREFIX: &str = ".sf-atomic-";
 /// Replaces `path` with `bytes`: parents are made, a temporary sibling is written, fsync'd, given exactly `mode`
 /// whatever the umask, and renamed over `path`; then the directory is fsync'd. A link at `path` is replaced, not followed.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent_of(path);
     create_dir(parent)?;
     let (temporary, file) = create_sibling(parent)?;
-    let written = fill(file, bytes, mode).and_then(|()| rename(&temporary, path));
-    if let Err(error) = written {
-        remove_file(&temporary);
-        return Err(PathError::at("write", path)(error));
-    }
-    sync_dir(parent);
-    Ok(())
+    let filled = fill(file, bytes, mode).map_err(PathError::at("write", path));
+    filled.and_then(|()| rename(&temporary, path)).map_err(|error| {
+        let _already_gone = super::remove_file(&temporary);
+        PathError::at("write", path)(error.source)
+    })
 }
 
 /// Makes a directory and its parents.
@@ -32,17 +30,18 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(PathError::at("create directory", path))
 }
 
-/// Renames a finished directory into place and fsyncs the parent. Fails when `to` exists and is not empty.
-pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
-    rename(from, to).map_err(PathError::at("move into place", to))?;
-    if let Some(parent) = to.parent() {
-        sync_dir(parent);
-    }
+/// Renames what is finished into place, on the same file system, and fsyncs the directory it now lies in. A file takes
+/// the place of a file, a directory that of an empty directory; anything else in the way is an error. The caller has
+/// made the content durable.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(PathError::at("move into place", to))?;
+    sync_dir(parent_of(to));
     Ok(())
 }
 
-/// Makes a symbolic link at `at` to `target`.
-pub fn link(target: &Path, at: &Path) -> Result<()> {
+/// Makes a symbolic link at `at` that says `target`. Nothing may stand at `at`; `target` need not exist.
+pub fn symlink(target: &Path, at: &Path) -> Result<()> {
     std::os::unix::fs::symlink(target, at).map_err(PathError::at("link", at))
 }
 
@@ -72,14 +71,8 @@ fn fill(mut file: File, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     file.sync_all()
 }
 
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::rename(from, to)
-}
-
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
-fn remove_file(path: &Path) {
-    let _already_gone = std::fs::remove_file(path);
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Single files of others: opened without following a link, linked or copied, moved, made durable.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -28,32 +28,24 @@ pub fn open_regular(path: &Path) -> Result<(File, u64)> {
 
 /// Reads a whole regular file of at most `limit` bytes, not through a link. A larger one is kind `FileTooLarge`.
 pub fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let (file, size) = open_regular(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0) + 1);
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(PathError::at("read", path))?;
-    if bytes.len() as u64 > limit {
-        let error = io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {}", crate::core::ByteSize(limit)));
-        return Err(PathError::at("read", path)(error));
-    }
-    Ok(bytes)
+    let (file, _) = open_regular(path)?;
+    super::read::read_at_most(file, path, limit)
 }
 
 /// Gives `from` a second name, or copies its bytes where the file system cannot (another device, no hard links).
 /// A link is given a second name, not followed. `to` must not exist.
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
-    match std::fs::hard_link(from, to) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PathError::at("write", to)(error)),
+    match super::link_file(from, to) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(PathError::at("write", to)(io::ErrorKind::AlreadyExists.into())),
         Err(_) => copy(from, to),
     }
 }
 
-/// Copies a file's bytes to a name that must not exist, with mode 0666 minus the umask.
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    let mut source = File::open(from).map_err(PathError::at("open", from))?;
-    let mut target = OpenOptions::new().write(true).create_new(true).open(to).map_err(PathError::at("write", to))?;
+// To a name that must not exist, with mode 0666 minus the umask.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut source = super::open(from)?;
+    let mut target = super::create_new(to)?;
     io::copy(&mut source, &mut target).map_err(PathError::at("copy", from))?;
     Ok(())
 }
@@ -66,7 +58,8 @@ pub fn create_private(path: &Path) -> Result<File> {
     options.open(path).map_err(PathError::at("write", path))
 }
 
-/// Moves a file, replacing what is there; copies and removes it where it lies on another file system.
+/// Moves a file, replacing a file that is there, also from another file system: there it is copied, with mode 0666
+/// minus the umask, and removed, so that a crash can leave half of `to`. Nothing is made durable.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn move_file(from: &Path, to: &Path) -> Result<()> {
     match std::fs::rename(from, to) {

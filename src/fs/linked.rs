@@ -14,7 +14,7 @@ pub fn open_writable(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).open(path).map_err(PathError::at("open", path))
 }
 
-/// Gives a file a second name on the same file system. `false` when the name is taken; what holds it stays.
+/// Gives a file a second name (a hard link) on the same file system; a link is given one, not followed. `false` when the name is taken; what holds it stays.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn link_file(from: &Path, to: &Path) -> Result<bool> {
     match std::fs::hard_link(from, to) {
@@ -28,12 +28,6 @@ pub fn link_file(from: &Path, to: &Path) -> Result<bool> {
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn link_count(path: &Path) -> Result<u64> {
     std::fs::symlink_metadata(path).map(|meta| meta.nlink()).map_err(PathError::at("inspect", path))
-}
-
-/// Renames a file over whatever is at `to`. The caller has fsync'd it.
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
-pub fn rename_file(from: &Path, to: &Path) -> Result<()> {
-    std::fs::rename(from, to).map_err(PathError::at("move into place", to))
 }
 
 /// Removes one name of a file. `false` when there was none.

@@ -7,15 +7,18 @@ use std::path::Path;
 use super::Result;
 use crate::core::PathError;
 
-/// Opens a file for reading.
+/// Opens a file for reading, links followed. For paths of our own or of the user; what others wrote is `open_regular`'s.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(PathError::at("open", path))
 }
 
-/// Reads a whole regular file of at most `limit` bytes. A larger one is an error of kind `FileTooLarge`.
+/// Reads a whole file of at most `limit` bytes, links followed. A larger one is an error of kind `FileTooLarge`.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = open(path)?;
+    read_at_most(open(path)?, path, limit)
+}
+
+pub(super) fn read_at_most(file: File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(PathError::at("read", path))?;
     if bytes.len() as u64 > limit {

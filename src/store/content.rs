@@ -182,7 +182,7 @@ impl ContentStore {
         if let Some(parent) = entry.parent() {
             fs::create_dir(parent)?;
         }
-        Ok(fs::rename_dir(&staged, entry)?)
+        Ok(fs::rename(&staged, entry)?)
     }
 
     fn move_in(&self, scratch: &Scratch, staged: &Path, entry: &Path, digest: &Digest) -> Result<(), StoreError> {
@@ -190,9 +190,9 @@ impl ContentStore {
             fs::create_dir(parent)?;
         }
         if fs::exists(entry) {
-            fs::rename_dir(entry, &scratch.path().join("damaged"))?;
+            fs::rename(entry, &scratch.path().join("damaged"))?;
         }
-        match fs::rename_dir(staged, entry) {
+        match fs::rename(staged, entry) {
             Ok(()) => Ok(()),
             // Another process was faster. Its entry counts if it is whole.
             Err(error) => self.resolve_complete(digest).map(drop).map_err(|_| error.into()),

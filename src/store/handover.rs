@@ -58,7 +58,7 @@ pub fn pack(store: &ContentStore, file: &Path) -> Result<HandOver, StoreError> {
     }
     let mut done = tar.into_inner().map_err(at)?;
     done.flush().and_then(|()| done.sync_all()).map_err(at)?;
-    fs::rename_file(&temporary, file)?;
+    fs::rename(&temporary, file)?;
     Ok(moved)
 }
 

@@ -74,7 +74,7 @@ impl Session {
             let contexts = theirs.join("contexts");
             if contexts.is_dir() {
                 fs::create_dir(&self.docker_config())?;
-                fs::link(&contexts, &self.docker_config().join("contexts"))?;
+                fs::symlink(&contexts, &self.docker_config().join("contexts"))?;
             }
         }
         let json = serde_json::to_vec(&config).map_err(|error| Error::failed("cannot write a docker config").because(&error))?;

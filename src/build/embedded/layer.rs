@@ -55,7 +55,7 @@ fn copy(content: &Content, out: &mut dyn Write, buffer: &mut [u8], cancel: &Canc
     match content {
         Content::Inline(bytes) => out.write_all(bytes).map_err(io),
         Content::Disk { path, size } => {
-            let mut file = fs::open_no_follow(path)?;
+            let mut file = fs::open_regular(path)?.0;
             let copied = pump(&mut file, *size, out, buffer, path, cancel)?;
             let more = file.read(&mut buffer[..1]).map_err(PathError::at("read", path))?;
             if copied < *size || more > 0 {

@@ -56,7 +56,7 @@ impl Packing {
 /// The first bytes of a file.
 pub fn head(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::open_no_follow(path)?.take(512).read_to_end(&mut bytes).map_err(PathError::at("read", path))?;
+    fs::open_regular(path)?.0.take(512).read_to_end(&mut bytes).map_err(PathError::at("read", path))?;
     Ok(bytes)
 }
 
@@ -90,7 +90,7 @@ pub fn is_archive(path: &Path) -> Result<bool> {
 fn unpacking(path: &Path) -> Result<Box<dyn Read + Send>> {
     let doing = || format!("cannot unpack {}", path.display());
     let packing = Packing::of(&head(path)?);
-    let file = io::BufReader::with_capacity(1 << 18, fs::open_no_follow(path)?);
+    let file = io::BufReader::with_capacity(1 << 18, fs::open_regular(path)?.0);
     Ok(match packing {
         Packing::Plain => Box::new(file),
         Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
@@ -115,7 +115,7 @@ impl LayerSource {
 
     /// Checks the file against its digest, so that nothing is read from a tampered layer.
     pub fn verify(&self, digest: &Digest, cancel: &CancellationToken) -> Result<()> {
-        let mut file = fs::open_no_follow(&self.packed)?;
+        let mut file = fs::open_regular(&self.packed)?.0;
         let mut hash = digest.digester();
         let mut buffer = vec![0; 1 << 18];
         loop {
