@@ -1,4 +1,5 @@
-//! From what a plan says to an outputs manifest (spec/manifest.md §6.2, with v0.7.0's images without targets).
+//! From what a plan says to an outputs manifest (spec/manifest.md §6.2, with v0.7.0's images without targets), and the
+//! digest over build arguments that it records.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use super::target::Target;
 use crate::core::{Digest, Timestamp};
 
 /// What is known of all artifacts before the manifest is made. Digests and persistence are part of it, so that the
-/// checksum is computed once, over everything, and results can refer to it.
+/// checksum is computed once, over everything, and results can refer to it. The published vectors are made through it;
+/// `perform` fills the artifacts itself, from what it built.
 #[derive(Debug, Clone, Default)]
 pub struct PlannedOutputs {
     /// When; empty means the time of finalizing.
@@ -110,7 +112,8 @@ fn image(planned: PlannedImage) -> Artifact {
     }
 }
 
-/// `sha256:` and the hash of `key=value` lines in the order of the keys; none without arguments.
+/// `sha256:` and the hash of `key=value` LF for every argument in byte order of the keys; none without arguments
+/// (spec/manifest.md §6.2). Nothing is escaped: that is the published rule.
 pub fn build_args_digest(args: &BTreeMap<String, String>) -> Option<String> {
     if args.is_empty() {
         return None;
@@ -120,4 +123,16 @@ pub fn build_args_digest(args: &BTreeMap<String, String>) -> Option<String> {
         lines.push_str(&format!("{key}={value}\n"));
     }
     Some(Digest::of(lines.as_bytes()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_over_sorted_lines() {
+        let args = BTreeMap::from([("B".to_owned(), "2=2".to_owned()), ("A".to_owned(), String::new())]);
+        assert_eq!(build_args_digest(&args), Some(Digest::of(b"A=\nB=2=2\n").to_string()));
+        assert_eq!(build_args_digest(&BTreeMap::new()), None);
+    }
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::build::Built;
-use crate::build::args_digest;
 use crate::core::Digest;
 use crate::core::oci::{MAX_MANIFEST_SIZE, Manifest};
 
 use crate::error::{Error, Result};
 use crate::fs;
+use crate::manifest::build_args_digest;
 use crate::plan::BuildStep;
 
 use super::progress::Tracker;
@@ -67,7 +67,7 @@ pub fn take(step: &BuildStep, metadata: &Path, layout: &Path, tracker: &Tracker)
     // BuildKit's exporter leaves its empty staging directory; a layout has none.
     fs::remove_tree(&layout.join("ingest"))?;
     let bases = metadata.provenance.map(Provenance::bases).filter(|bases| !bases.is_empty()).unwrap_or_else(|| tracker.bases());
-    Ok(Built { digest, layout: layout.to_owned(), build_args_digest: args_digest(&step.args), bases })
+    Ok(Built { digest, layout: layout.to_owned(), build_args_digest: build_args_digest(&step.args), bases })
 }
 
 fn check_root(layout: &Path, digest: &Digest) -> Result<()> {

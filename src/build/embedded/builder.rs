@@ -13,11 +13,12 @@ use super::evaluate::{Bases, Build};
 use super::ignore::Ignore;
 use super::pack::Codec;
 use super::stage::{Origin, Stage};
-use crate::build::{BaseImages, BuildCx, Builder, Built, args_digest};
+use crate::build::{BaseImages, BuildCx, Builder, Built};
 use crate::core::oci::{Descriptor, media_type};
 use crate::core::{BoxFuture, Platform, Timestamp};
 use crate::error::{Error, Result};
 use crate::fs;
+use crate::manifest::build_args_digest;
 use crate::plan::BuildStep;
 use crate::store::LayoutWriter;
 
@@ -57,7 +58,12 @@ impl Embedded {
         let (own_cx, own_step) = (cx.clone(), step.clone());
         let worker = tokio::task::spawn_blocking(move || write(&own_cx, &own_step, &inputs, &platforms, &bases, threads));
         let root = worker.await.map_err(|e| Error::failed("the embedded builder failed").because(&e))??;
-        Ok(Built { digest: root.digest, layout: cx.scratch.join(LAYOUT), build_args_digest: args_digest(&step.args), bases: resolved })
+        Ok(Built {
+            digest: root.digest,
+            layout: cx.scratch.join(LAYOUT),
+            build_args_digest: build_args_digest(&step.args),
+            bases: resolved,
+        })
     }
 
     async fn fetch(&self, cx: &BuildCx, step: &BuildStep, inputs: &Inputs, platforms: &[Platform]) -> Result<Bases> {
