@@ -4,6 +4,8 @@
 
 #[path = "architecture/arrows.rs"]
 mod arrows;
+#[path = "architecture/document.rs"]
+mod document;
 #[path = "architecture/table.rs"]
 mod table;
 #[path = "architecture/tree.rs"]
@@ -56,6 +58,42 @@ fn every_room_names_only_what_the_table_allows() {
     assert!(sources.len() > 40, "the sources were not found");
     let found = violations(sources.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     assert!(found.is_empty(), "{} arrows against the table:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn the_documents_show_the_same_table() {
+    let text = std::fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md");
+    let written = document::table(&text);
+    let mut problems = Vec::new();
+    for (room, allowed) in table::TABLE {
+        let whole = |may: &table::May| matches!(may, table::May::Use(_));
+        let name = |may: &table::May| match may {
+            table::May::Use(name) | table::May::Items(name, _) => (*name).to_owned(),
+        };
+        let (wholes, parts): (Vec<_>, Vec<_>) = allowed.iter().partition(|may| whole(may));
+        let meant = document::Row { whole: wholes.into_iter().map(name).collect(), parts: parts.into_iter().map(name).collect() };
+        match written.get(*room) {
+            Some(row) if *row == meant => {}
+            Some(row) => problems.push(format!("{room}: the document says {row:?}, the table {meant:?}")),
+            None => problems.push(format!("{room} is not in the document's table")),
+        }
+    }
+    for room in written.keys().filter(|room| *room != "cli" && !table::TABLE.iter().any(|(listed, _)| listed == room)) {
+        problems.push(format!("{room} stands in the document, but is not in the table"));
+    }
+    assert!(problems.is_empty(), "docs/architecture.md and tests/architecture/table.rs differ:\n{}", problems.join("\n"));
+}
+
+#[test]
+fn rows_of_the_document_are_read() {
+    let rows =
+        document::table("| room | may use |\n|---|---|\n| a, b | c, d; of e `X` and `Y`, of f the values |\n| g | – |\n\n| h | c |\n");
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let row = |whole: &[&str], parts: &[&str]| document::Row { whole: names(whole), parts: names(parts) };
+    assert_eq!(rows.get("a"), Some(&row(&["c", "d"], &["e", "f"])));
+    assert_eq!(rows.get("b"), rows.get("a"));
+    assert_eq!(rows.get("g"), Some(&row(&[], &[])));
+    assert_eq!(rows.get("h"), None);
 }
 
 #[test]
