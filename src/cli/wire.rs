@@ -26,20 +26,25 @@ pub struct Wiring {
     _servers: Vec<Running>,
 }
 
+/// The servers that a plan names, as `destinations.json` records them.
+pub fn targets_of(plan: &Plan) -> Vec<DestinationTarget> {
+    let target = |target: &crate::plan::PlannedTarget| DestinationTarget {
+        name: target.name.clone(),
+        kind: target.kind.clone(),
+        provider: target.provider.clone(),
+        host: target.host.clone(),
+        plain_http: target.plain_http,
+        credentials: target.credentials.clone(),
+        ca_file: target.ca_file.clone(),
+    };
+    plan.targets.iter().map(target).collect()
+}
+
 impl Wiring {
     /// What a plan names.
     pub async fn of_plan(session: &Session, plan: &Plan) -> Result<Self> {
-        let targets = plan.targets.iter().map(|target| DestinationTarget {
-            name: target.name.clone(),
-            kind: target.kind.clone(),
-            provider: target.provider.clone(),
-            host: target.host.clone(),
-            plain_http: target.plain_http,
-            credentials: target.credentials.clone(),
-            ca_file: target.ca_file.clone(),
-        });
         let paths: Vec<_> = plan.destinations.iter().map(|planned| (planned.target.clone(), planned.path.clone())).collect();
-        Self::of_targets(session, &targets.collect::<Vec<_>>(), &paths).await
+        Self::of_targets(session, &targets_of(plan), &paths).await
     }
 
     /// What `destinations.json` names.

@@ -111,27 +111,16 @@ fn refuse(findings: &mut Vec<Finding>, rule: &str, artifact: &str, message: Stri
 
 // Outputs carried over from another pipeline must fail closed (spec/build.md U.4).
 fn origin(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    const HINT: &str = "review the outputs of this pipeline: run perform in it, or pass on its .stagefreight/ directory";
     if let Some(expected) = subject.expected_commit.filter(|expected| *expected != subject.commit) {
         let message = format!("the outputs were made from commit {:.12}, this pipeline runs for {expected:.12}", subject.commit);
-        refuse(
-            findings,
-            "origin",
-            "",
-            message,
-            "review the outputs of this pipeline: run perform in it, or pass on its .stagefreight/ directory",
-        );
+        refuse(findings, "origin", "", message, HINT);
     }
     if let (Some(made), Some(here)) = (subject.pipeline, subject.expected_pipeline)
         && made != here
     {
         let message = format!("the outputs were made by pipeline {made}, this is pipeline {here}");
-        refuse(
-            findings,
-            "origin",
-            "",
-            message,
-            "review the outputs of this pipeline: run perform in it, or pass on its .stagefreight/ directory",
-        );
+        refuse(findings, "origin", "", message, HINT);
     }
 }
 

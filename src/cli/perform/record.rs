@@ -4,11 +4,12 @@
 use super::{Made, Performed, PerformedArtifact, masked, origin_word};
 use crate::cli::files;
 use crate::cli::session::Session;
+use crate::cli::wire::targets_of;
 use crate::config::TagPolicy;
 use crate::error::Result;
 use crate::manifest::{
-    Artifact, ArtifactId, ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destination, DestinationTarget,
-    Destinations, DockerDescriptor, OutputsManifest, Persistence, Pipeline, Requirements, Target,
+    Artifact, ArtifactId, ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations,
+    DockerDescriptor, OutputsManifest, Persistence, Pipeline, Requirements, Target,
 };
 use crate::names;
 use crate::plan::{Plan, PlannedDestination};
@@ -135,21 +136,12 @@ fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Destinati
             why: planned.why.clone(),
         });
     }
-    let targets = plan.targets.iter().map(|target| DestinationTarget {
-        name: target.name.clone(),
-        kind: target.kind.clone(),
-        provider: target.provider.clone(),
-        host: target.host.clone(),
-        plain_http: target.plain_http,
-        credentials: target.credentials.clone(),
-        ca_file: target.ca_file.clone(),
-    });
     Destinations {
         schema_version: DESTINATIONS_SCHEMA_VERSION.to_owned(),
         outputs_checksum: outputs_checksum.to_owned(),
         commit: plan.commit.clone(),
         version: plan.version.version.clone(),
-        targets: targets.collect(),
+        targets: targets_of(plan),
         destinations,
     }
 }
