@@ -76,7 +76,7 @@ written! {
 written! {
     /// What to do when no declared tag is reachable.
     NoLineage {
-        /// `development` (0.0.0-dev.<sha>), `error`, or `explicit`.
+        /// `development` (`0.0.0-dev.<sha>`), `error`, or `explicit`.
         mode: NoLineageMode,
         /// Version template with `{sha}` or `{time}`, for `explicit`.
         version: Option<Text>,
@@ -86,7 +86,7 @@ written! {
 words! {
     /// Mode of `no_lineage`.
     NoLineageMode "mode" {
-        /// 0.0.0-dev.<sha>.
+        /// `0.0.0-dev.<sha>`.
         Development = "development",
         /// An error.
         Error = "error",
