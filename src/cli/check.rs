@@ -10,6 +10,7 @@ use super::session::Session;
 use super::wire::Wiring;
 use crate::error::{Error, Kind, Result};
 use crate::publish::Preflight;
+use crate::report::{Table, counted};
 
 /// What was checked.
 #[derive(Debug, Serialize)]
@@ -94,8 +95,9 @@ impl Checked {
 
     /// The screen.
     pub fn screen(&self) -> String {
-        let mut text = format!("check  {}  {}   {} builds → {} destinations\n", self.project, self.version, self.builds, self.destinations);
-        let mut table = crate::report::Table::indented(2);
+        let (builds, destinations) = (counted(self.builds, "build"), counted(self.destinations, "destination"));
+        let mut text = format!("check  {}  {}   {builds} → {destinations}\n", self.project, self.version);
+        let mut table = Table::indented(2);
         for target in &self.targets {
             let effort = if target.required { "" } else { "  best effort" };
             if target.problems.is_empty() {

@@ -66,8 +66,11 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
         .collect();
 
     let history = History::read(&session.path(names::path::JOURNAL))?;
-    let journal =
-        if options.dry_run { None } else { Some(Journal::open(&session.path(names::path::JOURNAL), run_id, session.events.clone())?) };
+    let journal = if options.dry_run {
+        None
+    } else {
+        Some(Journal::open(&session.path(names::path::JOURNAL), run_id, started_at, session.events.clone())?)
+    };
     if let Some(journal) = &journal {
         journal.write(started_at, Entry { digest: Some(outputs.checksum.clone()), ..Entry::new(EntryKind::RunStarted) })?;
     }

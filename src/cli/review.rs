@@ -12,6 +12,7 @@ use crate::core::{Digest, Reference};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Artifact, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest};
 use crate::names;
+use crate::report::counted;
 use crate::review::{Approval, ArtifactFacts, BaseFact, PlatformFacts, Severity, Subject, Verdict, judge};
 use crate::store::{Closure, ContentStore, Layout};
 
@@ -78,8 +79,11 @@ pub fn refusal(approval: &Approval) -> Option<Error> {
 /// The screen.
 pub fn screen(approval: &Approval) -> String {
     let word = if approval.verdict == Verdict::Approved { "approved" } else { "refused" };
-    let mut text =
-        format!("review  {word}  {} artifacts read and hashed  outputs sha256 {:.12}…\n", approval.verified.len(), approval.outputs_sha256);
+    let mut text = format!(
+        "review  {word}  {} read and hashed  outputs sha256 {:.12}…\n",
+        counted(approval.verified.len(), "artifact"),
+        approval.outputs_sha256
+    );
     for finding in &approval.findings {
         let mark = if finding.severity == Severity::Refuse { "✗" } else { "-" };
         text.push_str(&format!("  {mark} {}: {}\n", finding.rule, finding.message));

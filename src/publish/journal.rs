@@ -66,6 +66,7 @@ pub enum EntryKind {
 pub struct Journal {
     inner: Mutex<Inner>,
     run: String,
+    started: Timestamp,
     events: Events,
 }
 
@@ -85,19 +86,20 @@ pub struct History {
 }
 
 impl Journal {
-    /// Opens `<dir>/<run>.jsonl`. `run` is made safe for a file name.
-    pub fn open(dir: &Path, run: &str, events: Events) -> Result<Self, PathError> {
+    /// Opens `<dir>/<run>.jsonl`. `run` is made safe for a file name; `started` tells attempts of a job that is run again
+    /// under the same name apart.
+    pub fn open(dir: &Path, run: &str, started: Timestamp, events: Events) -> Result<Self, PathError> {
         let name: String =
             run.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).take(100).collect();
         let file = AppendFile::open(&dir.join(format!("{name}.jsonl")))?;
-        Ok(Self { inner: Mutex::new(Inner { file, lines: 0, attempts: 0 }), run: name, events })
+        Ok(Self { inner: Mutex::new(Inner { file, lines: 0, attempts: 0 }), run: name, started, events })
     }
 
-    /// A fresh attempt id, unique in this journal's run.
+    /// A fresh attempt id, unique among all attempts of this run and job.
     pub fn attempt_id(&self) -> String {
         let mut inner = self.lock();
         inner.attempts += 1;
-        format!("{}#{}", self.run, inner.attempts)
+        format!("{}@{}#{}", self.run, self.started.unix_millis(), inner.attempts)
     }
 
     /// Writes one line; it is on disk when this returns.
@@ -194,7 +196,7 @@ mod tests {
     #[test]
     fn remembers_what_was_begun_and_never_ended_and_survives_a_torn_line() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let journal = Journal::open(dir.path(), "42-job/1", Events::none()).expect("journal");
+        let journal = Journal::open(dir.path(), "42-job/1", Timestamp::from_unix(0), Events::none()).expect("journal");
         let now = Timestamp::from_unix(0);
         for (kind, attempt, step) in [
             (EntryKind::Attempt, "a1", "one"),
@@ -209,7 +211,7 @@ mod tests {
         let mut bytes = fs::read_bounded(&path, 10_000).expect("journal");
         bytes.extend_from_slice(b"{\"at\":\"torn");
         fs::write_atomic(&path, &bytes, 0o644).expect("torn journal");
-        let reopened = Journal::open(dir.path(), "42-job/1", Events::none()).expect("journal");
+        let reopened = Journal::open(dir.path(), "42-job/1", Timestamp::from_unix(0), Events::none()).expect("journal");
         reopened.write(now, entry(EntryKind::Attempt, "a4", "four")).expect("line after a torn one");
         let history = History::read(dir.path()).expect("history");
         assert_eq!(history.unreadable, 1);

@@ -12,7 +12,7 @@ pub use plain::{Groups, Plain, PlainOptions};
 pub use publish::publish_screen;
 pub use status::{StatusLine, status_screen};
 pub use summary::summary_markdown;
-pub use table::Table;
+pub use table::{Table, counted};
 pub use terminal::Terminal;
 
 use std::sync::Arc;

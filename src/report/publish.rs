@@ -1,6 +1,6 @@
 //! The publish screen: one line per repository and state, totals, and what to do next.
 
-use super::table::Table;
+use super::table::{Table, counted};
 use crate::core::{ByteSize, duration};
 use crate::names;
 use crate::publish::{Placement, PlacementState, Placements};
@@ -91,7 +91,7 @@ fn totals(placements: &Placements, elapsed: std::time::Duration, dry_run: bool) 
     if totals.missing_required > 0 {
         text.push_str(&format!("   {} required missing", totals.missing_required));
     }
-    let writes = if totals.writes == 1 { "1 write".to_owned() } else { format!("{} writes", totals.writes) };
+    let writes = counted(usize::try_from(totals.writes).unwrap_or(usize::MAX), "write");
     text.push_str(&format!("   {took}   {writes}"));
     if totals.sent > 0 {
         text.push_str(&format!("   {} sent", ByteSize(totals.sent)));

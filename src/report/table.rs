@@ -43,6 +43,11 @@ impl Table {
     }
 }
 
+/// `1 build`, `2 builds`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use crate::cli::session::Session;
 use crate::config::TagPolicy;
 use crate::error::Result;
 use crate::plan::{BuilderKind, Plan, PlannedDestination};
-use crate::report::Table;
+use crate::report::{Table, counted};
 
 /// Runs it.
 pub fn run(session: &Session) -> Result<()> {
@@ -57,10 +57,6 @@ fn headline(plan: &Plan, context: &PipelineContext) -> String {
         n => counted(n, "destination"),
     };
     format!("plan  {}  {}  ({event}{what}, {sha}, {})  {builds} → {destinations}", plan.project, plan.version.version, plan.provider)
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Destinations of one publish entry in one repository, in document order.

@@ -20,6 +20,7 @@ use crate::fs::{Lock, LockError};
 use crate::manifest::{BuildRecord, Origin};
 use crate::names;
 use crate::plan::{BuildStep, Plan};
+use crate::report::{Table, counted};
 use crate::store::{Closure, ContentStore};
 
 /// What perform was asked to do.
@@ -134,20 +135,15 @@ impl Performed {
     /// The screen.
     pub fn screen(&self) -> String {
         let mut text = format!("perform  version {}  commit {:.7}  outputs {:.12}…\n", self.version, self.commit, self.outputs_checksum);
-        let mut table = crate::report::Table::indented(2);
+        let mut table = Table::indented(2);
         for artifact in &self.artifacts {
             let digest = artifact.digest.get(..19).unwrap_or(&artifact.digest).to_owned();
             let size = crate::core::ByteSize(artifact.size).to_string();
             table.row([artifact.id.clone(), digest, size, format!("{} {}", artifact.origin, artifact.by), artifact.why.clone()]);
         }
         text.push_str(&table.render());
-        let places = if self.destinations == 1 { "destination" } else { "destinations" };
-        text.push_str(&format!(
-            "{} artifacts for {} {places}   record: {}\n",
-            self.artifacts.len(),
-            self.destinations,
-            names::path::OUTPUTS
-        ));
+        let (artifacts, places) = (counted(self.artifacts.len(), "artifact"), counted(self.destinations, "destination"));
+        text.push_str(&format!("{artifacts} for {places}   record: {}\n", names::path::OUTPUTS));
         text
     }
 }

@@ -99,7 +99,7 @@ impl Bench {
 
     async fn run(&self, steps: Vec<Box<dyn Step>>) -> Vec<StepState> {
         let history = History::read(self.dir.path()).expect("history");
-        let journal = Journal::open(self.dir.path(), "run", Events::none()).expect("journal");
+        let journal = Journal::open(self.dir.path(), "run", Timestamp::from_unix(0), Events::none()).expect("journal");
         let now = Arc::new(|| Timestamp::from_unix(0));
         let engine = Engine { cx: &self.cx, journal: Some(&journal), history: &history, now };
         let reports = engine.run(&steps).await.expect("orderable");

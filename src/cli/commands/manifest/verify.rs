@@ -8,6 +8,7 @@ use super::{Document, check, kind_of, printable, read, short_checksum, shown};
 use crate::cli::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{DocumentKind, Sentinel};
+use crate::report::counted;
 
 /// The verdict on all files.
 #[derive(Serialize)]
@@ -82,10 +83,6 @@ fn summary(document: &Document) -> (String, String) {
         Document::Outputs(manifest) => (manifest.checksum.clone(), format!("outputs, {}", counted(manifest.artifacts().len(), "artifact"))),
         Document::Results(manifest) => (manifest.checksum.clone(), format!("results, {}", counted(manifest.results().len(), "artifact"))),
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn text(report: &Report) -> String {
