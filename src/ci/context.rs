@@ -1,9 +1,10 @@
 //! The one value every consumer takes instead of the environment (spec/build.md U.1, W.9).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A CI system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// GitLab CI.
@@ -35,7 +36,7 @@ impl Provider {
 }
 
 /// What started the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Commits on a branch.
@@ -72,7 +73,7 @@ impl Event {
 }
 
 /// The merge or pull request a pipeline runs for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullRequest {
     /// Its number, when the CI tells.
     pub number: Option<u64>,
@@ -85,7 +86,7 @@ pub struct PullRequest {
 }
 
 /// What is known of the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PipelineContext {
     /// Which CI.
     pub provider: Provider,

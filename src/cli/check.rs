@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::gather::gather;
@@ -13,7 +14,7 @@ use crate::publish::Preflight;
 use crate::report::{Table, counted};
 
 /// What was checked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Checked {
     /// Project and version of the plan.
     pub project: String,
@@ -28,7 +29,7 @@ pub struct Checked {
 }
 
 /// One target's preflight.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckedTarget {
     /// Its name.
     pub name: String,
@@ -41,7 +42,7 @@ pub struct CheckedTarget {
 }
 
 /// One problem.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckedProblem {
     /// The sentence.
     pub message: String,

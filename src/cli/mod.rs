@@ -3,6 +3,7 @@
 pub mod args;
 pub mod check;
 pub mod commands;
+pub mod document;
 pub mod files;
 pub mod gather;
 pub mod load;
@@ -12,6 +13,7 @@ pub mod pipeline;
 pub mod publish;
 pub mod readback;
 pub mod review;
+pub mod schemas;
 pub mod session;
 pub mod wire;
 

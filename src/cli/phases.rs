@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::check::{Checked, check};
+use super::commands::status::Status;
 use super::files;
 use super::perform::{self, Performed};
 use super::publish::{Options, publish, verdict};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::fs::AppendFile;
 use crate::names;
 use crate::publish::{Depth, PLACEMENTS_SCHEMA_VERSION, Placements};
-use crate::report::{publish_screen, status_screen, summary_markdown};
+use crate::report::{publish_screen, summary_markdown};
 
 /// A phase (spec/build.md U.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -84,7 +85,7 @@ fn do_review(session: &Session) -> Result<()> {
     let context = gather::context(session)?;
     let expected = if context.is_ci() { Expected { commit: context.sha, pipeline: context.pipeline_id } } else { Expected::default() };
     let approval = review(session, &expected)?;
-    session.print(&approval, screen)?;
+    session.print_file(&approval, screen)?;
     refusal(&approval).map_or(Ok(()), Err)
 }
 
@@ -99,7 +100,7 @@ fn do_publish(session: &Session) -> Result<()> {
     let totals = published.placements.totals;
     let (placed, writes) = (totals.complete.to_string(), totals.writes.to_string());
     set_outputs(session, &[("placements", names::path::PLACEMENTS), ("placed", &placed), ("writes", &writes)])?;
-    session.print(&published.placements, |placements| publish_screen(placements, &published.reviewed_at, published.elapsed, false))?;
+    session.print_file(&published.placements, |placements| publish_screen(placements, &published.reviewed_at, published.elapsed, false))?;
     verdict(session, &published.placements).map_or(Ok(()), Err)
 }
 
@@ -119,10 +120,7 @@ fn narrate(session: &Session) -> Result<()> {
         append(session, file, &summary_markdown(&placements))?;
     }
     let read = session.block_on(readback::read_back(session, Depth::Name))?;
-    session.print(&read.lines, |lines| {
-        let title = format!("narrate  version {}  commit {:.7}", read.version, read.commit);
-        status_screen(&title, lines, &|since| readback::age(session, since))
-    })
+    session.print(&Status::from(read), |status| status.screen("narrate", session))
 }
 
 // Outputs of the step, in the file the host names. Names are ours and values are checked to be one line each, so that

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
+use super::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Events, Sink};
 use crate::names;
@@ -82,8 +84,14 @@ impl Session {
         self.directory.join(relative)
     }
 
-    /// Prints data as one JSON document, or as text made by `text`.
-    pub fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+    /// Prints data as one JSON document with its version in front, or as text made by `text`. A schema of `T` is
+    /// listed in `schemas`.
+    pub fn print<T: Serialize + JsonSchema>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+        self.print_file(&Document::new(value), |document| text(document.data()))
+    }
+
+    /// Prints a value of one of the files below `.stagefreight/`, which says its version itself.
+    pub fn print_file<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
         match self.output {
             OutputFormat::Text => self.world.print(&text(value)),
             OutputFormat::Json => {

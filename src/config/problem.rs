@@ -1,5 +1,6 @@
 //! What is wrong with a config, each thing with its place, and how it is shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::excerpt;
@@ -67,7 +68,7 @@ impl Problem {
 }
 
 /// A problem of one file, ready to print or to serialise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Located {
     /// One lower-case sentence.
     pub message: String,

@@ -2,6 +2,7 @@
 //! same config. It holds names of credential variables, never values.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::resolved::{Build, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule};
@@ -10,7 +11,7 @@ use crate::core::Platform;
 use crate::error::{Error, Result};
 
 /// A config in the vocabulary of the file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Shown<'c> {
     version: u8,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
@@ -49,7 +50,7 @@ pub fn yaml_of(config: &Config) -> Result<String> {
     yaml::print(&Shown::new(config)).map_err(|reason| Error::failed(format!("cannot print the config: {reason}")))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownRegistry<'c> {
     provider: &'static str,
     url: String,
@@ -76,7 +77,7 @@ impl<'c> ShownRegistry<'c> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownGit<'c> {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     branches: IndexMap<&'c str, &'c str>,
@@ -85,19 +86,19 @@ struct ShownGit<'c> {
     versioning: ShownVersioning<'c>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownPattern<'c> {
     pattern: &'c str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownVersioning<'c> {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     branch_builds: IndexMap<&'c str, ShownRule<'c>>,
     no_lineage: ShownLineage<'c>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownRule<'c> {
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     matches: Option<&'c str>,
@@ -105,7 +106,7 @@ struct ShownRule<'c> {
     format: &'c str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownLineage<'c> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,7 +139,7 @@ impl<'c> ShownGit<'c> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownBuild<'c> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,7 +187,7 @@ impl<'c> ShownBuild<'c> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownPublish<'c> {
     kind: &'static str,
     build: &'c str,
@@ -199,13 +200,13 @@ struct ShownPublish<'c> {
     required: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownTag<'c> {
     tag: &'c str,
     moving: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownCondition<'c> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     branches: &'c [String],
@@ -244,7 +245,7 @@ impl<'c> ShownPublish<'c> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ShownSecurity<'c> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     base_images: Vec<&'c str>,

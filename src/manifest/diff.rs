@@ -2,6 +2,7 @@
 //! between a file and a later state of it. Values are compared, not bytes.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::outputs::OutputsManifest;
 use super::results::ResultsManifest;
 
 /// One difference. `before` is none for what was added, `after` for what was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Artifact id; empty for the manifest itself.
     pub artifact: String,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write as _};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ContentStore, Layout, LayoutWriter, StoreError};
@@ -19,7 +20,7 @@ const INDEX: &str = "stagefreight-store.json";
 const MAX_INDEX: u64 = 16 * 1024 * 1024;
 
 /// What a pack or unpack moved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HandOver {
     /// Images.
     pub images: u64,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::Sf;
+use crate::support::{Sf, assert_satisfies};
 
 /// The smallest config that publishes something.
 const SMALLEST: &str = r#"version: 1
@@ -104,6 +104,7 @@ fn a_valid_config_is_ok() {
 fn json_tells_problems_and_warnings() {
     let sf = Sf::new().file(".stagefreight.yml", with("registry: ghcr", "registry: ghrc") + "badges: {}\nlint: { x: 1 }\n");
     let json = sf.run(&["config", "check", "--output", "json"]).code(2).json();
+    assert_satisfies("command-config-check", &json);
     assert_eq!(json["valid"], false);
     assert_eq!(json["problems"][0]["line"], 11);
     assert_eq!(json["problems"][0]["column"], 15);
@@ -164,8 +165,14 @@ fn show_fills_everything_in_and_reads_back_the_same() {
     insta::assert_snapshot!(first);
     sf.write(".stagefreight.yml", &first);
     assert_eq!(sf.run(&["config", "show"]).code(0).stdout(), first);
-    let json = sf.run(&["config", "show", "--output", "json"]).code(0).json();
-    assert_eq!(json["registries"]["ghcr"]["url"], "ghcr.io");
+    let run = sf.run(&["config", "show", "--output", "json"]).code(0);
+    let json = run.json();
+    assert_eq!(json["config"]["registries"]["ghcr"]["url"], "ghcr.io");
+    assert_satisfies("command-config-show", &json);
+    // As text, since the order of entries is part of a config.
+    let members: std::collections::HashMap<String, Box<serde_json::value::RawValue>> = serde_json::from_str(&run.stdout()).expect("JSON");
+    sf.write(".stagefreight.yml", members["config"].get());
+    assert_eq!(sf.run(&["config", "show"]).code(0).stdout(), first);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use clap::ValueEnum as _;
+use stagefreight::cli::schemas::{self, SchemaOf};
 use stagefreight::error::Kind;
 use stagefreight::names;
 
@@ -35,4 +37,46 @@ fn environment_variables() {
         text.push_str(&format!("| `{}` | {}{secret} |\n", variable.name, variable.doc));
     }
     compare("docs/environment.md", &text);
+}
+
+// Files of `.stagefreight/`, documents of commands, and the config: name of the schema file and its text.
+fn all_schemas() -> Vec<(String, String)> {
+    let pretty = |schema| format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
+    let name = |file: &SchemaOf| file.to_possible_value().expect("not skipped").get_name().to_owned();
+    let mut all: Vec<_> = SchemaOf::value_variants().iter().map(|file| (name(file), pretty(schemas::of_file(*file)))).collect();
+    all.extend(schemas::of_commands().into_iter().map(|(command, schema)| (schema_of(command), pretty(schema))));
+    all.push(("config".to_owned(), stagefreight::config::schema()));
+    all
+}
+
+fn schema_of(command: &str) -> String {
+    format!("command-{}", command.replace(' ', "-"))
+}
+
+#[test]
+fn json_schemas() {
+    let mut expected = Vec::new();
+    for (name, text) in all_schemas() {
+        compare(&format!("schemas/{name}.schema.json"), &text);
+        jsonschema::meta::validate(&serde_json::from_str(&text).expect("JSON")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        expected.push(format!("{name}.schema.json"));
+    }
+    let entries = std::fs::read_dir(crate::support::schemas()).expect("schemas");
+    let mut there: Vec<String> = entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect();
+    expected.sort();
+    there.sort();
+    assert_eq!(there, expected, "schemas/ holds what the code makes and nothing else");
+}
+
+#[test]
+fn the_documentation_lists_every_schema() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md")).expect("docs/json.md");
+    for (command, _) in schemas::of_commands() {
+        let schema = schema_of(command);
+        let row = format!("| `{command}` | [`{schema}`](../schemas/{schema}.schema.json)");
+        assert!(text.contains(&row), "docs/json.md lacks: {row}");
+    }
+    for (name, _) in all_schemas() {
+        assert!(text.contains(&format!("(../schemas/{name}.schema.json)")), "docs/json.md does not link {name}.schema.json");
+    }
 }

@@ -11,6 +11,7 @@ mod crash;
 mod embedded_build;
 mod embedded_registry;
 mod generated;
+mod json;
 mod manifest;
 mod packaging;
 mod plan;

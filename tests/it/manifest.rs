@@ -196,7 +196,7 @@ fn finalize_fills_in_the_time() {
 #[test]
 fn checked_in_schemas_are_current() {
     let sf = Sf::new();
-    for name in ["outputs", "results", "destinations", "builds", "plan"] {
+    for name in ["outputs", "results", "destinations", "builds", "plan", "review", "placements"] {
         let printed = sf.run(&["manifest", "schema", name]).code(0).output.stdout;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(format!("{name}.schema.json"));
         if std::env::var_os("UPDATE_GENERATED").is_some() {

@@ -1,6 +1,7 @@
 //! `stagefreight config …`.
 
 use clap::Subcommand;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::load::{self, Loaded};
@@ -33,8 +34,8 @@ pub fn run(session: &Session, command: ConfigCommand) -> Result<()> {
 }
 
 /// The verdict of `config check`.
-#[derive(Debug, Serialize)]
-struct Verdict {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Verdict {
     /// Whether the config can be used.
     valid: bool,
     /// The file, or none when it was assumed.
@@ -48,11 +49,22 @@ struct Verdict {
     warnings: Vec<Located>,
 }
 
-#[derive(Debug, Serialize)]
+/// Entries of each section.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Counts {
+    /// Below `registries`.
     registries: usize,
+    /// Below `builds`.
     builds: usize,
+    /// Below `publish`.
     publish: usize,
+}
+
+/// The config with everything filled in.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct ShownConfig<'c> {
+    /// In the vocabulary of `.stagefreight.yml`, so that it can be read back as one.
+    config: Shown<'c>,
 }
 
 impl Counts {
@@ -127,7 +139,7 @@ fn show(session: &Session) -> Result<()> {
     let config = load::config(session)?;
     match session.output {
         OutputFormat::Text => session.world.print(&config::yaml_of(&config)?),
-        OutputFormat::Json => session.print(&Shown::new(&config), |_| String::new())?,
+        OutputFormat::Json => session.print(&ShownConfig { config: Shown::new(&config) }, |_| String::new())?,
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::session::Session;
@@ -24,10 +25,14 @@ pub struct CopyArgs {
 }
 
 /// What was copied.
-#[derive(Debug, Serialize)]
-struct Copied {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Copied {
+    /// As given.
     source: String,
+    /// As given.
     destination: String,
+    /// Digest of the image, the same at both.
+    #[schemars(with = "String")]
     digest: Digest,
     /// Bytes that were sent.
     sent: u64,

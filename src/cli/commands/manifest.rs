@@ -4,15 +4,19 @@ mod compare;
 mod show;
 mod verify;
 
+pub(in crate::cli) use compare::Difference;
+pub(in crate::cli) use show::Shown;
+pub(in crate::cli) use verify::Report;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::Value;
 
+use crate::cli::schemas::{self, SchemaOf};
 use crate::cli::session::Session;
 use crate::core::PathError;
 use crate::error::{Error, Kind, Result};
-use crate::manifest::{DocumentKind, MAX_FILE_SIZE, ManifestError, OutputsManifest, ResultsManifest, schema};
+use crate::manifest::{DocumentKind, MAX_FILE_SIZE, ManifestError, OutputsManifest, ResultsManifest};
 use crate::{fs, names};
 
 /// What to do.
@@ -60,21 +64,6 @@ pub enum Which {
     Results,
 }
 
-/// Files with a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// outputs.json
-    Outputs,
-    /// published.json
-    Results,
-    /// destinations.json
-    Destinations,
-    /// builds.json
-    Builds,
-    /// plan.json
-    Plan,
-}
-
 /// Runs it.
 pub fn run(session: &Session, command: ManifestCommand) -> Result<()> {
     match command {
@@ -99,14 +88,8 @@ fn files_or_default(session: &Session, files: Vec<PathBuf>) -> Vec<PathBuf> {
 }
 
 fn print_schema(session: &Session, file: SchemaOf) -> Result<()> {
-    let schema: Value = match file {
-        SchemaOf::Outputs => schema::outputs_schema(),
-        SchemaOf::Results => schema::results_schema(),
-        SchemaOf::Destinations => schema::destinations_schema(),
-        SchemaOf::Builds => schemars::schema_for!(crate::manifest::BuildRecords).to_value(),
-        SchemaOf::Plan => schemars::schema_for!(crate::plan::Plan).to_value(),
-    };
-    let text = serde_json::to_string_pretty(&schema).map_err(|error| Error::failed("cannot write the schema").because(&error))?;
+    let text =
+        serde_json::to_string_pretty(&schemas::of_file(file)).map_err(|error| Error::failed("cannot write the schema").because(&error))?;
     session.world.print(&format!("{text}\n"));
     Ok(())
 }

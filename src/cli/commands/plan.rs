@@ -12,7 +12,7 @@ use crate::report::{Table, counted};
 /// Runs it.
 pub fn run(session: &Session) -> Result<()> {
     let gathered = session.block_on(gather(session))?;
-    session.print(&masked(&gathered.plan), |_| screen(&gathered))
+    session.print_file(&masked(&gathered.plan), |_| screen(&gathered))
 }
 
 fn screen(gathered: &Gathered) -> String {

@@ -56,5 +56,5 @@ pub fn run(session: &Session, args: &PublishArgs) -> Result<()> {
 /// Prints the screen or the placements as JSON.
 pub fn print(session: &Session, published: &Published, dry_run: bool) -> Result<()> {
     session.finish();
-    session.print(&published.placements, |placements| publish_screen(placements, &published.reviewed_at, published.elapsed, dry_run))
+    session.print_file(&published.placements, |placements| publish_screen(placements, &published.reviewed_at, published.elapsed, dry_run))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::session::Session;
@@ -65,13 +66,21 @@ enum AuthMode {
 /// How long a token of `registry serve` is good for: the specification's own default is 60 s.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
-#[derive(Serialize)]
-struct Listening {
+/// A registry that accepts connections.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Listening {
+    /// `127.0.0.1:34567`.
+    #[schemars(with = "String")]
     address: SocketAddr,
+    /// `http://` and the address.
     url: String,
+    /// Where its data is.
     directory: PathBuf,
+    /// `none`, `basic` or `token`.
     auth: &'static str,
+    /// It refuses everything that would change something.
     read_only: bool,
+    /// Patterns of the tags that keep their digest.
     immutable: Vec<String>,
 }
 

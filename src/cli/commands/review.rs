@@ -15,6 +15,6 @@ pub fn run(session: &Session, _: &ReviewArgs) -> Result<()> {
     let context = crate::cli::gather::context(session)?;
     let expected = if context.is_ci() { Expected { commit: context.sha, pipeline: context.pipeline_id } } else { Expected::default() };
     let approval = review(session, &expected)?;
-    session.print(&approval, screen)?;
+    session.print_file(&approval, screen)?;
     refusal(&approval).map_or(Ok(()), Err)
 }

@@ -1,9 +1,10 @@
 //! `stagefreight status`: what is where.
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::readback::{age, read_back};
+use crate::cli::readback::{ReadBack, age, read_back};
 use crate::cli::session::Session;
 use crate::error::Result;
 use crate::publish::Depth;
@@ -13,19 +14,34 @@ use crate::report::{StatusLine, status_screen};
 #[derive(Debug, Args)]
 pub struct StatusArgs {}
 
-#[derive(Serialize)]
-struct Status {
+/// What is where.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Status {
+    /// Version of the artifacts.
     version: String,
+    /// Full commit id.
     commit: String,
+    /// One per destination, in the order of the plan.
     destinations: Vec<StatusLine>,
+}
+
+impl From<ReadBack> for Status {
+    fn from(read: ReadBack) -> Self {
+        let ReadBack { version, commit, lines } = read;
+        Self { version, commit, destinations: lines }
+    }
+}
+
+impl Status {
+    /// The screen of the command of this name.
+    pub(in crate::cli) fn screen(&self, command: &str, session: &Session) -> String {
+        let title = format!("{command}  version {}  commit {:.7}", self.version, self.commit);
+        status_screen(&title, &self.destinations, &|since| age(session, since))
+    }
 }
 
 /// Runs it. A destination that holds something else is data here, not an error.
 pub fn run(session: &Session, _: &StatusArgs) -> Result<()> {
     let read = session.block_on(read_back(session, Depth::About))?;
-    let status = Status { version: read.version, commit: read.commit, destinations: read.lines };
-    session.print(&status, |status| {
-        let title = format!("status  version {}  commit {:.7}", status.version, status.commit);
-        status_screen(&title, &status.destinations, &|since| age(session, since))
-    })
+    session.print(&Status::from(read), |status| status.screen("status", session))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::session::Session;
@@ -32,12 +33,25 @@ pub enum StoreCommand {
     },
 }
 
-#[derive(Serialize)]
+/// What is in the store.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Listing {
+    /// One per image.
+    images: Vec<Listed>,
+}
+
+/// One image.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
+    /// Digest of its root.
     digest: String,
+    /// Bytes of everything it consists of; none when it is damaged.
     size: Option<u64>,
+    /// Manifests, its root included.
     manifests: usize,
+    /// Configs and layers.
     blobs: usize,
+    /// What is wrong with it.
     damage: Option<String>,
 }
 
@@ -67,17 +81,18 @@ pub fn run(session: &Session, command: StoreCommand) -> Result<()> {
 }
 
 fn list(session: &Session, store: &ContentStore, hash: bool) -> Result<Vec<Listed>> {
-    let listed: Vec<Listed> = store.list()?.iter().map(|digest| entry(store, digest, hash)).collect();
-    session.print(&listed, |listed| {
+    let images = store.list()?.iter().map(|digest| entry(store, digest, hash)).collect();
+    let listing = Listing { images };
+    session.print(&listing, |listing| {
         let mut table = Table::default();
-        for entry in listed {
+        for entry in &listing.images {
             let size = entry.size.map_or_else(|| "-".to_owned(), |size| ByteSize(size).to_string());
             let state = entry.damage.clone().unwrap_or_else(|| format!("{} manifests, {} blobs", entry.manifests, entry.blobs));
             table.row([entry.digest.clone(), size, state]);
         }
         table.render()
     })?;
-    Ok(listed)
+    Ok(listing.images)
 }
 
 fn entry(store: &ContentStore, digest: &Digest, hash: bool) -> Listed {

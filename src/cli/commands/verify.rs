@@ -1,6 +1,7 @@
 //! `stagefreight verify`: status with a verdict.
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::readback::{age, check_results, read_back};
@@ -13,12 +14,17 @@ use crate::report::{StatusLine, status_screen};
 #[derive(Debug, Args)]
 pub struct VerifyArgs {}
 
-#[derive(Serialize)]
-struct Verified {
+/// What was read back, with a verdict.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Verified {
+    /// Every destination holds what was published, or something newer where that is right.
     #[serde(rename = "verified")]
     good: bool,
+    /// Version of the artifacts.
     version: String,
+    /// Full commit id.
     commit: String,
+    /// One per destination, in the order of the plan.
     destinations: Vec<StatusLine>,
 }
 

@@ -1,12 +1,15 @@
 //! `stagefreight version`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::session::Session;
 use crate::error::Result;
 
-#[derive(Serialize)]
-struct Version {
+/// Which program this is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Version {
+    /// Its version, without a `v`.
     version: &'static str,
 }
 

@@ -8,6 +8,7 @@ mod reuse;
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::gather::{Gathered, gather};
@@ -30,8 +31,8 @@ pub struct Options {
     pub rebuild: bool,
 }
 
-/// What perform did, for the screen and `--output json`.
-#[derive(Debug, Clone, Serialize)]
+/// What perform did.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Performed {
     /// Version of the artifacts.
     pub version: String,
@@ -46,7 +47,7 @@ pub struct Performed {
 }
 
 /// One artifact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PerformedArtifact {
     /// Artifact id.
     pub id: String,

@@ -1,5 +1,6 @@
 //! One view per archive.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::by_id;
@@ -9,9 +10,10 @@ use crate::manifest::outputs::OutputsManifest;
 use crate::manifest::results::ResultsManifest;
 
 /// One archive: names and places from the intent, sizes, hashes and sources from the outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ArchiveExecutionView {
     /// Identity of the artifact.
+    #[schemars(with = "String")]
     pub artifact_id: ArtifactId,
     /// Its kind, `archive`.
     pub artifact_kind: String,
@@ -27,6 +29,7 @@ pub struct ArchiveExecutionView {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub set: String,
     /// How it ended.
+    #[schemars(with = "String")]
     pub build_status: OutcomeStatus,
     /// SHA-256 of the file.
     pub sha256: String,

@@ -1,5 +1,6 @@
 //! One view per binary build.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::by_id;
@@ -9,9 +10,10 @@ use crate::manifest::outputs::OutputsManifest;
 use crate::manifest::results::ResultsManifest;
 
 /// One binary build: names and places from the intent, sizes and hashes from the outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BinaryExecutionView {
     /// Identity of the artifact.
+    #[schemars(with = "String")]
     pub artifact_id: ArtifactId,
     /// Its kind, `binary`.
     pub artifact_kind: String,
@@ -28,6 +30,7 @@ pub struct BinaryExecutionView {
     /// What compiled it.
     pub toolchain: String,
     /// How the build ended.
+    #[schemars(with = "String")]
     pub build_status: OutcomeStatus,
     /// SHA-256 of the file.
     pub sha256: String,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::by_id;
@@ -11,11 +12,13 @@ use crate::manifest::outcome::{AttestationOutcome, Outcome, OutcomeStatus, Outco
 use crate::manifest::outputs::OutputsManifest;
 use crate::manifest::results::ResultsManifest;
 use crate::manifest::target::{Requirements, Target, TargetKind};
+use crate::manifest::wire::Wire;
 
 /// One push, joined with what was intended and with its attestation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PublicationView {
     /// Identity of the artifact.
+    #[schemars(with = "String")]
     pub artifact_id: ArtifactId,
     /// Its kind.
     pub artifact_kind: String,
@@ -30,6 +33,7 @@ pub struct PublicationView {
     /// Tag.
     pub tag: String,
     /// How the push ended.
+    #[schemars(with = "String")]
     pub push_status: OutcomeStatus,
     /// Digest that was to be there.
     pub digest: String,
@@ -42,6 +46,7 @@ pub struct PublicationView {
     /// An attestation of exactly this artifact, host, path and tag was attempted, whatever came of it.
     pub signing_attempted: bool,
     /// The last such attestation.
+    #[schemars(schema_with = "attestation_schema")]
     pub attestation: Option<AttestationOutcome>,
     /// Every tag intended for this host and path; none when it was not intended at all.
     pub expected_tags: Option<Vec<String>>,
@@ -56,8 +61,15 @@ pub struct PublicationView {
     pub digest_ref: String,
 }
 
+// As the contract describes it, or null; a damaged manifest may hold a status that is none of its words.
+fn attestation_schema(_: &mut SchemaGenerator) -> Schema {
+    let mut attestation = <AttestationOutcome as Wire>::schema();
+    attestation["properties"]["status"] = <String as Wire>::schema();
+    json_schema!({ "anyOf": [attestation, { "type": "null" }] })
+}
+
 /// Requirements with every field written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RequirementsView {
     /// A signature.
     pub sign: bool,

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
 
 use super::rig::send;
-use crate::support::Sf;
+use crate::support::{Sf, assert_satisfies};
 
 struct Serving {
     child: Child,
@@ -59,6 +59,7 @@ fn tells_what_it_serves_and_with_v_what_is_asked() {
     }
     let serving = serve(&sf, &["--output", "json", "--addr", "127.0.0.1:0"]);
     let document: serde_json::Value = serde_json::from_str(&serving.first).expect("JSON");
+    assert_satisfies("command-registry-serve", &document);
     let address = document["address"].as_str().expect("an address");
     send(address, "GET", "/v2/", &[], b"").expect("an answer").expect(200);
     serving.stop();

@@ -4,11 +4,13 @@ mod components;
 mod image;
 mod registries;
 pub(crate) mod release;
+mod schema;
 mod scripted;
 mod sf;
 
 pub use components::{component, docker, path_with_components};
 pub use image::Image;
 pub use registries::{Registry, USER};
+pub use schema::{assert_satisfies, schemas};
 pub use scripted::{Asked, Reply, Scripted};
 pub use sf::Sf;

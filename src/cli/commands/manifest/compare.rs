@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Document, check, content, decode, kind_of, printable, short_digest, shown};
@@ -9,12 +10,16 @@ use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::manifest::{Change, diff_outputs, diff_results};
 
-#[derive(Serialize)]
-struct Difference {
-    schema_version: &'static str,
+/// What differs between two manifests.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Difference {
+    /// `outputs` or `results`.
     manifest: &'static str,
+    /// The earlier file, as given.
     before: String,
+    /// The later file, as given.
     after: String,
+    /// One per value that differs.
     changes: Vec<Change>,
 }
 
@@ -29,7 +34,7 @@ pub(super) fn run(session: &Session, before: &Path, after: &Path) -> Result<()> 
         }
     };
     let named = |file: &Path| file.display().to_string();
-    session.print(&Difference { schema_version: "1", manifest, before: named(before), after: named(after), changes }, text)
+    session.print(&Difference { manifest, before: named(before), after: named(after), changes }, text)
 }
 
 fn load(session: &Session, file: &Path) -> Result<Document> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Document, check, content, decode, kind_of, printable, short_checksum, short_digest, shown};
@@ -11,19 +12,26 @@ use crate::manifest::views::{ArchiveExecutionView, BinaryExecutionView, Publicat
 use crate::manifest::{Artifact, Outcome, OutcomeStatus, OutputsManifest, ResultsManifest, Target};
 
 /// Everything the files tell.
-#[derive(Serialize)]
-struct Shown {
-    schema_version: &'static str,
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Shown {
+    /// The outputs manifest. A valid one satisfies `outputs.schema.json`; a damaged one is shown as it is.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     outputs: Option<OutputsManifest>,
+    /// The results manifest. A valid one satisfies `results.schema.json`; a damaged one is shown as it is.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     results: Option<ResultsManifest>,
+    /// The three joins.
     views: Views,
 }
 
 /// The three joins; `null` where there is nothing to join.
-#[derive(Serialize, Default)]
+#[derive(Debug, Serialize, JsonSchema, Default)]
 struct Views {
+    /// One per push.
     publication: Option<Vec<PublicationView>>,
+    /// One per binary build.
     binary: Option<Vec<BinaryExecutionView>>,
+    /// One per archive.
     archive: Option<Vec<ArchiveExecutionView>>,
 }
 
@@ -48,7 +56,7 @@ pub(super) fn run(session: &Session, files: &[PathBuf]) -> Result<()> {
         }
     }
     let views = views(outputs.as_ref(), results.as_ref())?;
-    session.print(&Shown { schema_version: "1", outputs, results, views }, text)
+    session.print(&Shown { outputs, results, views }, text)
 }
 
 /// Results alone are joined with nothing intended, so that their outcomes still show.

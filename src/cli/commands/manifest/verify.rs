@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Document, check, kind_of, printable, read, short_checksum, shown};
@@ -11,21 +12,28 @@ use crate::manifest::{DocumentKind, Sentinel};
 use crate::report::counted;
 
 /// The verdict on all files.
-#[derive(Serialize)]
-struct Report {
-    schema_version: &'static str,
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Report {
+    /// One per file.
     files: Vec<Verdict>,
+    /// What is worth knowing and makes no file invalid.
     warnings: Vec<String>,
 }
 
 /// The verdict on one file.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Verdict {
+    /// The file, as given.
     file: String,
+    /// `outputs` or `results`.
     manifest: &'static str,
+    /// Structure and checksum are right.
     valid: bool,
+    /// Its checksum, when it is valid.
     checksum: Option<String>,
+    /// The first rule it breaks (docs/manifests.md).
     rule: Option<&'static str>,
+    /// How.
     problem: Option<String>,
     #[serde(skip)]
     summary: String,
@@ -34,7 +42,7 @@ struct Verdict {
 }
 
 pub(super) fn run(session: &Session, files: &[PathBuf]) -> Result<()> {
-    let mut report = Report { schema_version: "1", files: Vec::new(), warnings: Vec::new() };
+    let mut report = Report { files: Vec::new(), warnings: Vec::new() };
     let mut valid = Vec::new();
     let mut errors: Vec<Error> = Vec::new();
     for file in files {

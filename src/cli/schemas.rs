@@ -1,0 +1,81 @@
+//! JSON Schemas of everything the commands write or print: of the files below `.stagefreight/`, and of each command
+//! whose `--output json` is not one of these files. `schemas/` holds them, a test compares.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use super::check::Checked;
+use super::commands;
+use super::document::Document;
+use super::perform::Performed;
+use crate::manifest::{BuildRecords, schema};
+use crate::plan::Plan;
+use crate::publish::Placements;
+use crate::review::Approval;
+
+/// Files with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// outputs.json
+    Outputs,
+    /// published.json
+    Results,
+    /// destinations.json
+    Destinations,
+    /// builds.json
+    Builds,
+    /// plan.json
+    Plan,
+    /// review.json
+    Review,
+    /// placements.json
+    Placements,
+}
+
+/// The schema of a file.
+pub fn of_file(file: SchemaOf) -> Value {
+    match file {
+        SchemaOf::Outputs => schema::outputs_schema(),
+        SchemaOf::Results => schema::results_schema(),
+        SchemaOf::Destinations => schema::destinations_schema(),
+        SchemaOf::Builds => schemars::schema_for!(BuildRecords).to_value(),
+        SchemaOf::Plan => schemars::schema_for!(Plan).to_value(),
+        SchemaOf::Review => schemars::schema_for!(Approval).to_value(),
+        SchemaOf::Placements => schemars::schema_for!(Placements).to_value(),
+    }
+}
+
+/// The commands that print a document of their own, each with its schema. `plan`, `review` and `publish` print a file.
+pub fn of_commands() -> Vec<(&'static str, Value)> {
+    vec![
+        ("check", of::<Checked>("check")),
+        ("ci run narrate", of::<commands::status::Status>("ci run narrate")),
+        ("ci show", of::<crate::ci::PipelineContext>("ci show")),
+        ("config check", of::<commands::config::Verdict>("config check")),
+        ("config show", of::<commands::config::ShownConfig<'static>>("config show")),
+        ("copy", of::<commands::copy::Copied>("copy")),
+        ("manifest diff", of::<commands::manifest::Difference>("manifest diff")),
+        ("manifest show", of::<commands::manifest::Shown>("manifest show")),
+        ("manifest verify", of::<commands::manifest::Report>("manifest verify")),
+        ("perform", of::<Performed>("perform")),
+        ("registry serve", of::<commands::registry::Listening>("registry serve")),
+        ("status", of::<commands::status::Status>("status")),
+        ("store ls", of::<commands::store::Listing>("store ls")),
+        ("store pack", of::<crate::store::HandOver>("store pack")),
+        ("store unpack", of::<crate::store::HandOver>("store unpack")),
+        ("store verify", of::<commands::store::Listing>("store verify")),
+        ("verify", of::<commands::verify::Verified>("verify")),
+        ("version", of::<commands::version::Version>("version")),
+    ]
+}
+
+// As it is written: what serialising never leaves out is required.
+fn of<T: JsonSchema>(command: &str) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let description = generator.root_schema_for::<T>().remove("description");
+    let mut schema = generator.into_root_schema_for::<Document<T>>();
+    schema.insert("title".to_owned(), format!("stagefreight {command} --output json").into());
+    schema.insert("description".to_owned(), description.unwrap_or_default());
+    schema.to_value()
+}
