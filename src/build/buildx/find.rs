@@ -120,9 +120,9 @@ impl Search<'_> {
         let said = self.run(inspect).await.map_err(|error| no_answer(&error))?;
         let inspected = inspect::parse(&said.stdout);
         match &inspected.error {
-            Some(error) => Err(error.clone()),
+            Some(error) => Err(fragment(error)),
             None if inspected.status == "running" => Ok(inspected),
-            None if !said.success => Err(last_line(&said.stderr)),
+            None if !said.success => Err(fragment(&last_line(&said.stderr))),
             None => Err(format!("its status is `{}`", inspected.status)),
         }
     }
@@ -158,6 +158,17 @@ fn no_answer(error: &ChildError) -> String {
     }
 }
 
+// Docker says it in sentences ("Cannot connect to …. Is the docker daemon running?"); ours goes on after it.
+fn fragment(text: &str) -> String {
+    let first = text.split(". ").next().unwrap_or(text).trim_end_matches(['.', '?']);
+    let mut chars = first.chars();
+    let plain_word = chars.clone().nth(1).is_some_and(char::is_lowercase);
+    match chars.next() {
+        Some(head) if plain_word => head.to_lowercase().chain(chars).collect(),
+        _ => first.to_owned(),
+    }
+}
+
 fn last_line(text: &str) -> String {
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim();
     line.strip_prefix("ERROR: ").unwrap_or(line).to_owned()
@@ -166,6 +177,13 @@ fn last_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_docker_says_fits_into_a_sentence_of_ours() {
+        let said = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+        assert_eq!(fragment(said), "cannot connect to the Docker daemon at unix:///var/run/docker.sock");
+        assert_eq!(fragment("EOF"), "EOF");
+    }
 
     #[test]
     fn reads_versions_as_releases_and_distributions_print_them() {
