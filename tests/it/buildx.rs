@@ -278,7 +278,6 @@ async fn base_images_are_reported_with_the_digest_they_resolved_to() {
 }
 
 #[tokio::test]
-#[ignore = "buildkitd takes minutes to build: scripts/components install buildkit; then cargo test --test it buildx:: -- --ignored"]
 async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
     let daemon = Buildkitd::start();
     // Only the standalone program is on this PATH: no docker CLI, no engine.
