@@ -40,6 +40,9 @@ pub fn run(world: World, args: impl IntoIterator<Item = String>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             session.finish();
+            // Rooms know that they were stopped, the session knows by which signal.
+            let stopped = error.kind() == Kind::Terminated;
+            let error = if stopped { error.with_kind(session.interruption()) } else { error };
             print_error(&session.world, &error)
         }
     }

@@ -70,6 +70,22 @@ pub fn check_results(session: &Session) -> Result<ResultsManifest> {
         )
         .hint("run publish for these outputs, then verify"));
     }
+    let outcomes = results.results().iter().flat_map(crate::manifest::ArtifactResult::outcomes);
+    for (place, push) in outcomes.filter_map(|outcome| Some((outcome.target.as_ref()?, outcome.push.as_ref()?))) {
+        let host = |name: &str| destinations.targets.iter().find(|target| target.name == name).map(|target| target.host.as_str());
+        let same = |destination: &&Destination| {
+            destination.path == place.path && destination.tag == place.tag && host(&destination.target) == Some(place.host.as_str())
+        };
+        let expected = destinations.destinations.iter().find(same).map(|destination| destination.digest.as_str());
+        if expected != Some(push.digest.as_str()) {
+            let name = format!("{}/{}:{}", place.host, place.path, place.tag);
+            let text = format!("{} and {} disagree about {name}", names::path::RESULTS, names::path::DESTINATIONS);
+            return Err(Error::new(Kind::Unverified, text)
+                .note(format!("published  {}", push.digest))
+                .note(format!("expected   {}", expected.unwrap_or("no such destination")))
+                .hint("take both files from the job that published; they are written together and must not be edited"));
+        }
+    }
     Ok(results)
 }
 

@@ -10,7 +10,9 @@ use super::session::Session;
 use crate::core::oci::Manifest;
 use crate::core::{Digest, Reference};
 use crate::error::{Error, Kind, Result};
-use crate::manifest::{Artifact, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest};
+use crate::manifest::{
+    Artifact, ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest,
+};
 use crate::names;
 use crate::report::counted;
 use crate::review::{Approval, ArtifactFacts, BaseFact, PlatformFacts, Severity, Subject, Verdict, judge};
@@ -124,6 +126,10 @@ fn facts(store: &ContentStore, artifact: &Artifact, records: &BTreeMap<String, c
         id,
         ..ArtifactFacts::default()
     };
+    if artifact.kind != ArtifactKind::Docker {
+        facts.damage = Some(format!("it is of kind {}, whose bytes review cannot read yet", artifact.kind));
+        return facts;
+    }
     let read = artifact.digest.parse::<Digest>().map_err(|error| error.to_string()).and_then(|digest| {
         let (layout, closure) = store.resolve_complete(&digest).map_err(|error| error.to_string())?;
         platforms(&layout, &closure)

@@ -119,7 +119,8 @@ impl Session {
 
     /// What an interrupted command ends with.
     pub fn interruption(&self) -> Kind {
-        if self.terminated.load(Ordering::Relaxed) { Kind::Terminated } else { Kind::Interrupted }
+        let interrupted = self.cancel.is_cancelled() && !self.terminated.load(Ordering::Relaxed);
+        if interrupted { Kind::Interrupted } else { Kind::Terminated }
     }
 
     /// Ends progress output, before an error is printed.

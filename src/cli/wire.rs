@@ -58,6 +58,11 @@ impl Wiring {
         let mut targets: Vec<Arc<dyn Target>> = Vec::new();
         let registries = Registries::new(&session.world, session.events.clone())?;
         for target in described {
+            // The name becomes a directory; destinations.json comes from another job.
+            if target.name.contains('/') || target.name.starts_with('.') {
+                return Err(Error::failed(format!("target name `{}` is not one that a config can have", target.name))
+                    .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS)));
+            }
             if target.kind != "registry" {
                 return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));
             }

@@ -43,6 +43,10 @@ fn results_follow_the_public_contract() {
     assert_eq!(outcomes.len(), 6);
     assert!(outcomes.iter().all(|outcome| outcome["push"]["status"] == "success" && outcome["push"]["observed_by"] == "registry-api"));
     sf.run(&["verify"]).code(0);
+    let destinations = sf.read(".stagefreight/destinations.json");
+    sf.write(".stagefreight/destinations.json", destinations.replace(&sf.artifact_digest(), &format!("sha256:{}", "0".repeat(64))));
+    let run = sf.run(&["verify"]).code(7);
+    assert!(run.stderr().contains("disagree about"), "{}", run.stderr());
 }
 
 #[test]
