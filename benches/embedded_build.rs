@@ -38,6 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         provenance: None,
         sbom: false,
         compression: "gzip".to_owned(),
+        buildkit: stagefreight::config::BuildkitOptions::default(),
+        cache: stagefreight::plan::PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Embedded, why: "measured".to_owned() },
     };
     let cx = BuildCx {

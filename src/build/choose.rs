@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::buildx::{self, Found};
+use super::backend::{self, Found};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::plan::{BuilderChoice, BuilderKind};
@@ -25,7 +25,7 @@ pub struct Available {
 
 /// Looks, for at most two seconds, with real connections.
 pub async fn probe(world: &World, workspace: &Path, events: &Events, cancel: &CancellationToken) -> Available {
-    match buildx::find(world, workspace, cancel).await {
+    match backend::find(world, workspace, cancel).await {
         Ok(found) => {
             events.detail(format!("BuildKit answers: {found}"));
             Available { buildx: Some(found), why_not: String::new() }
@@ -87,7 +87,7 @@ fn obstacle(facts: &Facts<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::buildx::{Endpoint, Tool};
+    use super::super::backend::{Endpoint, Tool};
     use super::*;
     use crate::error::Kind;
 

@@ -1,10 +1,21 @@
 //! Runs a plan's builds through the `Builder` port: `buildx` (BuildKit) and `embedded` (no daemon). Both end in an
 //! OCI layout; the caller puts it into the content store. `choose` finds out which builder is there and decides.
 
+pub mod backend;
+pub mod bake;
+pub mod buildctl;
 pub mod buildx;
+pub mod cache;
 mod choose;
+pub mod cleanup;
+pub mod diagnostics;
 pub mod embedded;
+pub mod lifecycle;
+pub mod merge;
+pub mod nodes;
 mod port;
+pub mod solve;
+pub mod spawn;
 mod stored;
 
 pub use choose::{Available, Facts, choose, probe};

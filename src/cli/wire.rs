@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::build::{BaseImages, Builder, StoredBaseImages, buildx, embedded};
+use crate::build::{BaseImages, Builder, StoredBaseImages, backend, buildx, embedded};
 use crate::config::RegistryProvider;
 use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
@@ -102,7 +102,7 @@ impl Wiring {
                 Box::new(embedded::Embedded::new(vec![stored, Arc::clone(&self.bases)]))
             }
             BuilderKind::Buildx => {
-                let found = buildx::find(&session.world, &session.directory, &session.cancel).await;
+                let found = backend::find(&session.world, &session.directory, &session.cancel).await;
                 let found =
                     found.map_err(|why| Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {why}", step.id)))?;
                 Box::new(buildx::Buildx::new(&session.world, found, repository))

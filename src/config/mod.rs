@@ -21,8 +21,9 @@ mod yaml;
 pub use assume::{assume, is_dockerfile};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
-    BaseImagePattern, Build, Condition, Config, DockerBuild, Git, NoLineage, Publish, Registry, RegistryProvider, RegistryPublish,
-    Requirements, Security, TagPolicy, TagTemplate, VersionRule,
+    Backend, BaseImagePattern, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions, CacheExport, CacheKeep, CacheMode,
+    CachePlace, Cleanup, Condition, Config, DockerBuild, Driver, ExternalCache, Git, LocalCache, NoLineage, Node, Publish, Registry,
+    RegistryProvider, RegistryPublish, Requirements, SecretSource, Security, TagPolicy, TagTemplate, VersionRule,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

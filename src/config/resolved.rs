@@ -1,10 +1,20 @@
 //! The config after checking: ids resolved, defaults filled in, patterns compiled. Templates stay text; the plan
 //! renders them.
 
+mod builder;
+mod cache;
+mod cleanup;
+mod inputs;
+
 use indexmap::IndexMap;
 use regex::Regex;
 
 use crate::core::{ByteSize, Platform};
+
+pub use builder::{Backend, BuilderSettings, Driver, Node};
+pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
+pub use cleanup::{CacheKeep, Cleanup};
+pub use inputs::{BuildkitOptions, SecretSource};
 
 /// A checked config. Maps keep the order of the file.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +27,12 @@ pub struct Config {
     pub git: Git,
     /// `builds` by id.
     pub builds: IndexMap<String, Build>,
+    /// `builder`: where BuildKit is.
+    pub builder: BuilderSettings,
+    /// `build_cache`: BuildKit's cache between builds.
+    pub build_cache: BuildCache,
+    /// `build_cache.cleanup`: what is tidied away on the docker engine.
+    pub cleanup: Cleanup,
     /// `publish` by id.
     pub publish: IndexMap<String, Publish>,
     /// `security`: what review asks for.
@@ -149,6 +165,8 @@ pub struct DockerBuild {
     pub sbom: bool,
     /// Layer compression of the embedded builder: `gzip` or `zstd`; `None` = gzip.
     pub compression: Option<String>,
+    /// What only BuildKit can do. Values of `annotations` and `contexts` are templates here.
+    pub buildkit: BuildkitOptions,
 }
 
 /// One entry of `publish`.

@@ -31,7 +31,8 @@ pub struct Shown<'c> {
 impl<'c> Shown<'c> {
     /// Takes a config apart for showing.
     pub fn new(config: &'c Config) -> Self {
-        let Config { vars, registries, git, builds, publish, security, env_allowed, assumed: _ } = config;
+        let Config { vars, registries, git, builds, builder: _, build_cache: _, cleanup: _, publish, security, env_allowed, assumed: _ } =
+            config;
         Self {
             version: 1,
             vars,

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::fingerprint::{self, clean};
 use super::template::Scope;
-use super::types::BuildStep;
+use super::types::{BuildStep, PlannedCache};
 use super::{DockerfileFacts, Inputs};
 use crate::config::{Build, DockerBuild};
 use crate::core::Timestamp;
@@ -42,7 +42,7 @@ fn ordered(builds: &IndexMap<String, Build>) -> Result<Vec<&Build>> {
 fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &Build) -> Result<BuildStep> {
     // No `..`: a new setting must reach the plan or be named here.
     let Build { id, required, depends_on, docker } = build;
-    let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression } = docker;
+    let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression, buildkit } = docker;
     let file = find_dockerfile(inputs, dockerfile.as_deref())?;
     inside(context, "context")?;
     let platforms: Vec<String> = if platforms.is_empty() {
@@ -68,6 +68,8 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
         provenance: provenance.clone(),
         sbom: *sbom,
         compression: compression.clone().unwrap_or_else(|| "gzip".to_owned()),
+        buildkit: buildkit.clone(),
+        cache: PlannedCache::default(),
         builder: choice.clone(),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::types::{BuildStep, BuilderKind, Plan, PlannedDestination, PlannedTarget, WrittenRequirements};
-use crate::config::TagPolicy;
+use crate::config::{BuildkitOptions, TagPolicy};
 use crate::core::Digest;
 
 /// SHA-256 (hex) over the JSON of everything that decides the bytes and the destinations: commit, version, builds
@@ -52,6 +52,7 @@ struct Build<'a> {
     provenance: Option<&'a str>,
     sbom: bool,
     compression: &'a str,
+    buildkit: &'a BuildkitOptions,
     builder: BuilderKind,
 }
 
@@ -72,6 +73,8 @@ impl<'a> Build<'a> {
             provenance,
             sbom,
             compression,
+            buildkit,
+            cache: _,
             builder,
         } = step;
         Self {
@@ -87,6 +90,7 @@ impl<'a> Build<'a> {
             provenance: provenance.as_deref(),
             sbom: *sbom,
             compression,
+            buildkit,
             builder: builder.kind,
         }
     }

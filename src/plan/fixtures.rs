@@ -83,6 +83,7 @@ pub(super) fn build(id: &str, depends_on: &[&str]) -> Build {
             provenance: None,
             sbom: false,
             compression: None,
+            buildkit: crate::config::BuildkitOptions::default(),
         },
     }
 }

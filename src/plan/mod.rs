@@ -5,6 +5,7 @@
 //! clock: everything arrives in [`Inputs`].
 
 mod builds;
+pub mod cache;
 mod destinations;
 mod fingerprint;
 #[cfg(test)]
@@ -25,6 +26,6 @@ pub use planner::plan;
 pub use refs::{complete, project_name};
 pub use slug::tag_slug;
 pub use types::{
-    BuildStep, BuilderChoice, BuilderKind, Plan, PlannedDestination, PlannedTarget, SCHEMA_VERSION, Skipped, VersionInfo,
-    WrittenRequirements,
+    BuildStep, BuilderChoice, BuilderKind, CacheRef, Plan, PlannedCache, PlannedDestination, PlannedTarget, SCHEMA_VERSION, Skipped,
+    VersionInfo, WrittenRequirements,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::TagPolicy;
+use crate::config::{BuildkitOptions, TagPolicy};
 
 /// Version of the plan's JSON form.
 pub const SCHEMA_VERSION: &str = "1";
@@ -113,8 +113,43 @@ pub struct BuildStep {
     pub sbom: bool,
     /// Layer compression of the embedded builder: `gzip` or `zstd`.
     pub compression: String,
+    /// What only BuildKit can do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub buildkit: BuildkitOptions,
+    /// Caches that are read and written. They decide nothing about the bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cache: PlannedCache,
     /// Builder and reason.
     pub builder: BuilderChoice,
+}
+
+/// Caches of a build, decided before it starts (spec/build.md E.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedCache {
+    /// `off`, `local`, `shared`, `hybrid`.
+    pub mode: String,
+    /// Caches that are read, in order of precedence.
+    pub from: Vec<CacheRef>,
+    /// Caches that are written.
+    pub to: Vec<CacheRef>,
+}
+
+/// One cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CacheRef {
+    /// BuildKit's type: `registry`, `local`, `gha`, `s3`.
+    pub kind: String,
+    /// What people call it: the reference, the directory, the scope.
+    pub name: String,
+    /// Attributes of BuildKit's `--cache-from` and `--cache-to`, sorted, without `type`. Never a credential.
+    pub attributes: BTreeMap<String, String>,
+    /// Registry id whose credentials reach it, for `registry`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A registry repository host that destinations name: what publish needs to know of it, without the config.

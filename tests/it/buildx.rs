@@ -7,7 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stagefreight::build::buildx::{Buildx, Tool};
+use stagefreight::build::backend::Tool;
+use stagefreight::build::buildx::Buildx;
 use stagefreight::core::oci::ManifestKind;
 use stagefreight::core::{Digest, Timestamp};
 use stagefreight::error::Kind;

@@ -3,16 +3,22 @@
 
 mod support;
 
+mod backend;
 mod bad_input;
+mod build_errors;
 mod buildx;
+mod cache;
 mod ci;
+mod cleanup;
 mod config;
 mod crash;
+mod driving;
 mod embedded_build;
 mod embedded_registry;
 mod generated;
 mod json;
 mod manifest;
+mod nodes;
 mod packaging;
 mod plan;
 mod publish;

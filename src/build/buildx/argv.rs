@@ -111,6 +111,8 @@ pub(super) mod tests {
             provenance: None,
             sbom: false,
             compression: "gzip".into(),
+            buildkit: crate::config::BuildkitOptions::default(),
+            cache: crate::plan::PlannedCache::default(),
             builder: BuilderChoice { kind: BuilderKind::Buildx, why: String::new() },
         }
     }

@@ -12,12 +12,12 @@ use crate::process::ChildError;
 use crate::world::World;
 
 use super::argv::{self, Invocation, Progress};
-use super::find::Found;
 use super::progress::Tracker;
 use super::rawjson::RawJson;
-use super::session::Session;
-use super::tool::Endpoint;
 use super::{context, failure, outcome, plain};
+use crate::build::backend::Endpoint;
+use crate::build::backend::Found;
+use crate::build::backend::Session;
 
 /// A build that takes longer hangs.
 const DEADLINE: Duration = Duration::from_secs(2 * 3600);

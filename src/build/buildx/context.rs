@@ -12,7 +12,7 @@ use crate::fs;
 use crate::names;
 use crate::plan::BuildStep;
 
-use super::session::Session;
+use crate::build::backend::Session;
 
 /// A Dockerfile or ignore file beyond this is not one.
 const MAX_TEXT: u64 = 4 * 1024 * 1024;

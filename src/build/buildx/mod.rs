@@ -9,15 +9,9 @@ mod argv;
 mod builder;
 mod context;
 mod failure;
-mod find;
-mod inspect;
 mod outcome;
 mod plain;
 mod progress;
 mod rawjson;
-mod session;
-mod tool;
 
 pub use builder::Buildx;
-pub use find::{Found, find};
-pub use tool::{Endpoint, Tool};

@@ -8,7 +8,7 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference, known, paths};
 use crate::config::decode::{Cx, IdMap, NameMap, Scalar};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Build, DockerBuild};
+use crate::config::resolved::{Build, BuildkitOptions, DockerBuild};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::written::{self, Compression, DockerBuilder, Provenance};
 use crate::core::Platform;
@@ -96,6 +96,7 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
             Compression::Gzip => "gzip".to_owned(),
             Compression::Zstd => "zstd".to_owned(),
         }),
+        buildkit: BuildkitOptions::default(),
     };
     let depends_on = needs.iter().map(|(id, _)| id.clone()).collect();
     (Build { id: id.to_owned(), required: required.unwrap_or(true), depends_on, docker }, needs)

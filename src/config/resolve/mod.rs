@@ -64,7 +64,19 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         git::warn_unused(&patterns, &scope.used, cx);
     }
     let security = security::resolve(security, cx);
-    Config { vars, registries, git, builds, publish, security, env_allowed, assumed: false }
+    Config {
+        vars,
+        registries,
+        git,
+        builds,
+        builder: super::BuilderSettings::default(),
+        build_cache: super::BuildCache::default(),
+        cleanup: super::Cleanup::default(),
+        publish,
+        security,
+        env_allowed,
+        assumed: false,
+    }
 }
 
 /// What every section is resolved with.

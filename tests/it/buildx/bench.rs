@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stagefreight::build::buildx::{Buildx, Found};
+use stagefreight::build::backend::Found;
+use stagefreight::build::buildx::Buildx;
 use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
 use stagefreight::core::Digest;
 use stagefreight::core::oci::Manifest;
@@ -140,6 +141,8 @@ pub fn step(platforms: &[&str]) -> BuildStep {
         provenance: None,
         sbom: false,
         compression: "gzip".into(),
+        buildkit: stagefreight::config::BuildkitOptions::default(),
+        cache: stagefreight::plan::PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Buildx, why: "test".into() },
     }
 }

@@ -86,6 +86,8 @@ impl Repo {
             provenance: None,
             sbom: false,
             compression: "gzip".to_owned(),
+            buildkit: stagefreight::config::BuildkitOptions::default(),
+            cache: stagefreight::plan::PlannedCache::default(),
             builder: BuilderChoice { kind: BuilderKind::Embedded, why: "a test".to_owned() },
         }
     }

@@ -30,7 +30,7 @@ impl Tool {
     }
 
     /// A child `buildx …` in a private session. Of our environment it gets what names the engine, and nothing else.
-    pub(super) fn buildx(self, world: &World, session: &Session) -> Child {
+    pub fn buildx(self, world: &World, session: &Session) -> Child {
         let child = self.bare(world, session);
         match self {
             Self::Docker => child.arg("buildx"),
@@ -39,7 +39,7 @@ impl Tool {
     }
 
     /// A child of the program itself, as `docker info` needs it.
-    pub(super) fn bare(self, world: &World, session: &Session) -> Child {
+    pub fn bare(self, world: &World, session: &Session) -> Child {
         let mut child = Child::new(world, self.program())
             .env(env::DOCKER_CONFIG, session.docker_config().display().to_string())
             .env(env::BUILDX_CONFIG, session.buildx_config().display().to_string())

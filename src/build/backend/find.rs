@@ -9,9 +9,9 @@ use crate::names::env;
 use crate::process::ChildError;
 use crate::world::World;
 
-use super::inspect::{self, Inspected};
 use super::session::Session;
 use super::tool::{Endpoint, Tool};
+use crate::build::lifecycle::inspect::{self, Inspected};
 
 /// Everything together may take this long; an endpoint that accepts and hangs is as good as dead.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,1 @@
+//! Bake files as build definitions, resolved by `buildx bake --print`.

@@ -1,0 +1,1 @@
+//! Builds with `buildctl` alone against a BuildKit daemon: no docker, no buildx.

@@ -1,0 +1,61 @@
+//! One call of BuildKit. A build is one or several: one for all platforms where a single node serves them, else one per
+//! node, whose results are merged. Implemented by `buildx` and `buildctl`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::lifecycle::Node;
+use super::port::BuildCx;
+use crate::core::{BoxFuture, Digest};
+use crate::error::Result;
+use crate::plan::BuildStep;
+
+/// What one call is asked.
+#[derive(Debug)]
+pub struct Solve<'a> {
+    /// The step of the plan.
+    pub step: &'a BuildStep,
+    /// The platforms of it to build now, at least one.
+    pub platforms: &'a [String],
+    /// Who builds.
+    pub node: &'a Node,
+    /// `build:<id>` contexts of the step, resolved: context name → where the layout of that build is, and its root.
+    pub contexts: &'a BTreeMap<String, (PathBuf, Digest)>,
+    /// Where the OCI layout goes; does not exist yet.
+    pub layout: PathBuf,
+}
+
+/// What came out of it.
+#[derive(Debug, Clone)]
+pub struct Solved {
+    /// Root in the layout: a manifest, or an index for several platforms or with attestations.
+    pub digest: Digest,
+    /// The OCI layout.
+    pub layout: PathBuf,
+    /// Base images by reference and the digest they resolved to.
+    pub bases: Vec<(String, String)>,
+    /// Steps and caches, for the report.
+    pub work: Work,
+}
+
+/// How much was done and how much was found in a cache.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Steps of the Dockerfile that were run or found, without BuildKit's own chores.
+    pub steps: usize,
+    /// Those found in a cache.
+    pub cached: usize,
+    /// Time of those that ran.
+    pub ran: Duration,
+    /// Caches that were read: name and whether BuildKit found it.
+    pub imports: Vec<(String, bool)>,
+    /// Caches that were written: name, and why not when that failed.
+    pub exports: Vec<(String, Option<String>)>,
+}
+
+/// Builds.
+pub trait Solver: Send + Sync {
+    /// Runs one call to its end.
+    fn solve<'a>(&'a self, cx: &'a BuildCx, solve: &'a Solve<'a>) -> BoxFuture<'a, Result<Solved>>;
+}

@@ -1,0 +1,2 @@
+//! A private BuildKit daemon for one run: started, waited for, used through its socket, stopped; rootless when we are not
+//! root.

@@ -1,0 +1,1 @@
+//! Backends, builders and spawned daemons.

@@ -1,0 +1,1 @@
+//! Build caches and their retention.

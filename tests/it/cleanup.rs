@@ -1,0 +1,1 @@
+//! Host cleanup on a docker engine.

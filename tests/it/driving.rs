@@ -1,0 +1,1 @@
+//! Driving buildx and buildctl.

@@ -1,0 +1,1 @@
+//! Several nodes and merged indexes.
