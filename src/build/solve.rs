@@ -1,5 +1,19 @@
 //! One call of BuildKit. A build is one or several: one for all platforms where a single node serves them, else one per
 //! node, whose results are merged. Implemented by `buildx` and `buildctl`.
+//!
+//! What both need lies here: a copy of the Dockerfile whose ignore file keeps `.stagefreight/` out (`context`), progress
+//! turned into events (`follower`, `progress`), and either a checked OCI layout (`outcome`) or an error that fits on one
+//! screen (`failure`).
+
+pub(in crate::build) mod context;
+pub(in crate::build) mod failure;
+mod follower;
+pub(in crate::build) mod outcome;
+mod plain;
+mod progress;
+mod rawjson;
+#[cfg(test)]
+pub(in crate::build) mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,8 +22,11 @@ use std::time::Duration;
 use super::lifecycle::Node;
 use super::port::BuildCx;
 use crate::core::{BoxFuture, Digest};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::BuildStep;
+use crate::process::ChildError;
+
+pub(in crate::build) use follower::{Follower, Progress};
 
 /// What one call is asked.
 #[derive(Debug)]
@@ -58,4 +75,11 @@ pub struct Work {
 pub trait Solver: Send + Sync {
     /// Runs one call to its end.
     fn solve<'a>(&'a self, cx: &'a BuildCx, solve: &'a Solve<'a>) -> BoxFuture<'a, Result<Solved>>;
+}
+
+/// Why a call's child did not run to its end.
+pub(in crate::build) fn interrupted(step: &BuildStep, error: ChildError) -> Error {
+    let timed_out = matches!(error, ChildError::Deadline { .. });
+    let error = Error::from(error).context(format!("build {}", step.id));
+    if timed_out { error.hint("look for a step that waits for input or for the network") } else { error }
 }

@@ -105,7 +105,7 @@ impl Wiring {
                 let found = backend::find(&session.world, &session.directory, &session.cancel).await;
                 let found =
                     found.map_err(|why| Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {why}", step.id)))?;
-                Box::new(buildx::Buildx::new(&session.world, found, repository))
+                Box::new(buildx::OneNode::new(&session.world, found, repository))
             }
         })
     }

@@ -58,6 +58,12 @@ pub fn create_private(path: &Path) -> Result<File> {
     options.open(path).map_err(PathError::at("write", path))
 }
 
+/// Writes a file of private scratch, mode 0600. Not made durable: after a crash nobody looks for it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use io::Write as _;
+    create_private(path)?.write_all(bytes).map_err(PathError::at("write", path))
+}
+
 /// Moves a file, replacing a file that is there, also from another file system: there it is copied, with mode 0666
 /// minus the umask, and removed, so that a crash can leave half of `to`. Nothing is made durable.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stagefreight::build::backend::Tool;
-use stagefreight::build::buildx::Buildx;
+use stagefreight::build::buildx::OneNode;
 use stagefreight::core::oci::ManifestKind;
 use stagefreight::core::{Digest, Timestamp};
 use stagefreight::error::Kind;
@@ -230,7 +230,7 @@ async fn cancelling_ends_every_process_of_the_build() {
         cancel.cancel();
         Instant::now()
     });
-    let error = bench.build_with(Buildx::new(&bench.world(), found, "acme/app"), &host()).await.expect_err("cancelled");
+    let error = bench.build_with(OneNode::new(&bench.world(), found, "acme/app"), &host()).await.expect_err("cancelled");
     let cancelled = watcher.await.expect("watcher");
     assert_eq!(error.kind(), Kind::Terminated, "{error}");
     assert!(cancelled.elapsed() < Duration::from_secs(3), "{:?}", cancelled.elapsed());
@@ -247,7 +247,7 @@ async fn cancelling_ends_every_process_of_the_build() {
 #[tokio::test]
 async fn a_build_that_hangs_ends_at_its_deadline() {
     let bench = Bench::with_busybox("RUN sleep 121\n");
-    let builder = Buildx::new(&bench.world(), bench.found().await, "acme/app").with_deadline(Duration::from_secs(3));
+    let builder = OneNode::new(&bench.world(), bench.found().await, "acme/app").with_deadline(Duration::from_secs(3));
     let error = bench.build_with(builder, &host()).await.expect_err("too long");
     assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
 }
@@ -290,7 +290,7 @@ async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
         let found = bench.found().await;
         assert_eq!(found.endpoint.to_string(), daemon.address);
         assert_eq!(found.tool == Tool::Standalone, alone);
-        let built = bench.build_with(Buildx::new(&bench.world(), found, "acme/app"), &host()).await.expect("built");
+        let built = bench.build_with(OneNode::new(&bench.world(), found, "acme/app"), &host()).await.expect("built");
         assert_eq!(tree(&built.layout, &manifest(&built.layout, &built.digest))["x"].1, b"x\n");
 
         let bench = Bench::with_busybox("RUN echo two; exit 9\n").env("BUILDKIT_HOST", &daemon.address);

@@ -5,16 +5,8 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::plan::BuildStep;
 
-use super::context::Context;
-
-/// How BuildKit tells what it is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// A stream of JSON values, exact. buildx 0.13 and later.
-    RawJson,
-    /// Lines for people.
-    Plain,
-}
+use crate::build::solve::context::Context;
+use crate::build::solve::{Progress, Solve};
 
 /// Everything beside the step.
 #[derive(Debug)]
@@ -25,19 +17,15 @@ pub struct Invocation<'a> {
     pub progress: Progress,
     /// Context and Dockerfile.
     pub context: &'a Context,
-    /// Where the OCI layout goes.
-    pub layout: &'a Path,
     /// Where the digest is written.
     pub metadata: &'a Path,
 }
 
 /// Arguments after `buildx`.
-pub fn build_args(step: &BuildStep, invocation: &Invocation<'_>) -> Result<Vec<String>> {
+pub fn build_args(solve: &Solve<'_>, invocation: &Invocation<'_>) -> Result<Vec<String>> {
+    let step = solve.step;
     let mut args: Vec<String> = vec!["build".into(), "--builder".into(), invocation.builder.into()];
-    args.push(match invocation.progress {
-        Progress::RawJson => "--progress=rawjson".into(),
-        Progress::Plain => "--progress=plain".into(),
-    });
+    args.push(invocation.progress.flag().into());
     let mut flag = |name: &str, value: String| {
         args.push(name.to_owned());
         args.push(value);
@@ -46,8 +34,8 @@ pub fn build_args(step: &BuildStep, invocation: &Invocation<'_>) -> Result<Vec<S
     if let Some(target) = &step.target {
         flag("--target", target.clone());
     }
-    if !step.platforms.is_empty() {
-        flag("--platform", step.platforms.join(","));
+    if !solve.platforms.is_empty() {
+        flag("--platform", solve.platforms.join(","));
     }
     for (key, value) in &step.args {
         flag("--build-arg", format!("{key}={value}"));
@@ -64,7 +52,7 @@ pub fn build_args(step: &BuildStep, invocation: &Invocation<'_>) -> Result<Vec<S
     args.push("--metadata-file".into());
     args.push(invocation.metadata.display().to_string());
     args.push("--output".into());
-    let dest = csv_field(&format!("dest={}", invocation.layout.display()));
+    let dest = csv_field(&format!("dest={}", solve.layout.display()));
     args.push(format!("type=oci,tar=false,{dest},rewrite-timestamp=true"));
     args.push(invocation.context.dir.display().to_string());
     Ok(args)
@@ -88,41 +76,19 @@ fn csv_field(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::*;
-    use crate::plan::{BuilderChoice, BuilderKind};
-
-    /// A step with nothing special about it.
-    pub fn step() -> BuildStep {
-        BuildStep {
-            id: "app".into(),
-            required: true,
-            depends_on: Vec::new(),
-            dockerfile: "Dockerfile".into(),
-            context: ".".into(),
-            target: None,
-            platforms: vec!["linux/amd64".into()],
-            args: BTreeMap::new(),
-            labels: BTreeMap::new(),
-            source_date_epoch: 1_700_000_000,
-            provenance: None,
-            sbom: false,
-            compression: "gzip".into(),
-            buildkit: crate::config::BuildkitOptions::default(),
-            cache: crate::plan::PlannedCache::default(),
-            builder: BuilderChoice { kind: BuilderKind::Buildx, why: String::new() },
-        }
-    }
+    use crate::build::solve::tests::{node, step};
 
     fn args_of(step: &BuildStep, layout: &str) -> Result<Vec<String>> {
         let context = Context { dir: "/ws".into(), dockerfile: "/private/Dockerfile".into() };
-        let (layout, metadata) = (PathBuf::from(layout), PathBuf::from("/private/metadata.json"));
-        let invocation =
-            Invocation { builder: "default", progress: Progress::RawJson, context: &context, layout: &layout, metadata: &metadata };
-        build_args(step, &invocation)
+        let (node, contexts, metadata) = (node(), BTreeMap::new(), PathBuf::from("/private/metadata.json"));
+        let solve = Solve { step, platforms: &step.platforms, node: &node, contexts: &contexts, layout: layout.into() };
+        let invocation = Invocation { builder: &node.builder, progress: Progress::RawJson, context: &context, metadata: &metadata };
+        build_args(&solve, &invocation)
     }
 
     #[test]

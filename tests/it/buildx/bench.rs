@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stagefreight::build::backend::Found;
-use stagefreight::build::buildx::Buildx;
+use stagefreight::build::buildx::OneNode;
 use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
 use stagefreight::core::Digest;
 use stagefreight::core::oci::Manifest;
@@ -98,10 +98,10 @@ impl Bench {
 
     pub async fn build(&self, step: &BuildStep) -> Result<Built> {
         let found = self.found().await;
-        self.build_with(Buildx::new(&self.world(), found, "acme/app"), step).await
+        self.build_with(OneNode::new(&self.world(), found, "acme/app"), step).await
     }
 
-    pub async fn build_with(&self, builder: Buildx, step: &BuildStep) -> Result<Built> {
+    pub async fn build_with(&self, builder: OneNode, step: &BuildStep) -> Result<Built> {
         let scratch = self.dir.path().join("scratch").join(step.id.as_str());
         let cx = BuildCx { workspace: self.ws(), scratch, cancel: self.cancel.clone(), events: Events::new(self.events.clone()) };
         let result = builder.build(&cx, step).await;

@@ -5,13 +5,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::build::Built;
+use super::Solved;
 use crate::core::Digest;
 use crate::core::oci::{MAX_MANIFEST_SIZE, Manifest};
 
 use crate::error::{Error, Result};
 use crate::fs;
-use crate::manifest::build_args_digest;
 use crate::plan::BuildStep;
 
 use super::progress::Tracker;
@@ -52,7 +51,7 @@ struct Material {
 }
 
 /// Reads metadata and layout of a finished build.
-pub fn take(step: &BuildStep, metadata: &Path, layout: &Path, tracker: &Tracker) -> Result<Built> {
+pub fn take(step: &BuildStep, metadata: &Path, layout: &Path, tracker: &Tracker) -> Result<Solved> {
     let doing = || format!("cannot take the result of build {}", step.id);
     let bytes = fs::read_bounded(metadata, MAX_METADATA)
         .map_err(|error| Error::from(error).with_kind(crate::error::Kind::Failed).context(doing()))?;
@@ -67,7 +66,7 @@ pub fn take(step: &BuildStep, metadata: &Path, layout: &Path, tracker: &Tracker)
     // BuildKit's exporter leaves its empty staging directory; a layout has none.
     fs::remove_tree(&layout.join("ingest"))?;
     let bases = metadata.provenance.map(Provenance::bases).filter(|bases| !bases.is_empty()).unwrap_or_else(|| tracker.bases());
-    Ok(Built { digest, layout: layout.to_owned(), build_args_digest: build_args_digest(&step.args), bases })
+    Ok(Solved { digest, layout: layout.to_owned(), bases, work: tracker.work() })
 }
 
 fn check_root(layout: &Path, digest: &Digest) -> Result<()> {

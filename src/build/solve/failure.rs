@@ -129,9 +129,9 @@ fn hint(cause: &str, last_word: &str, step: &BuildStep) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::argv::tests::step;
     use super::super::progress::Mark;
     use super::super::progress::tests::tracker;
+    use super::super::tests::step;
     use super::*;
 
     fn told(error: &Error) -> String {

@@ -21,6 +21,7 @@ pub struct RawJson {
 #[serde(default)]
 struct Status {
     vertexes: Option<Vec<Vertex>>,
+    statuses: Option<Vec<Transfer>>,
     logs: Option<Vec<Log>>,
     warnings: Option<Vec<Warning>>,
 }
@@ -36,6 +37,17 @@ struct Vertex {
     cached: bool,
     #[serde(default)]
     error: String,
+}
+
+#[derive(Deserialize)]
+struct Transfer {
+    id: String,
+    vertex: String,
+    #[serde(default)]
+    current: u64,
+    #[serde(default)]
+    total: u64,
+    completed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +103,9 @@ impl Status {
                 (None, None) => Mark::Known,
             };
             tracker.vertex(&vertex.digest, &vertex.name, mark, elapsed);
+        }
+        for moved in self.statuses.unwrap_or_default() {
+            tracker.transfer(&moved.vertex, &moved.id, moved.current, moved.total, moved.completed.is_some());
         }
         for log in self.logs.unwrap_or_default() {
             tracker.log(&log.vertex, &decode(&log.data));

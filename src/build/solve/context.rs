@@ -12,8 +12,6 @@ use crate::fs;
 use crate::names;
 use crate::plan::BuildStep;
 
-use crate::build::backend::Session;
-
 /// A Dockerfile or ignore file beyond this is not one.
 const MAX_TEXT: u64 = 4 * 1024 * 1024;
 
@@ -31,8 +29,8 @@ pub struct Context {
     pub dockerfile: PathBuf,
 }
 
-/// Checks the paths of a step and lays the copy out.
-pub fn prepare(workspace: &Path, step: &BuildStep, session: &Session) -> Result<Context> {
+/// Checks the paths of a step and lays the copy out in `private`, a directory outside the workspace.
+pub fn prepare(workspace: &Path, step: &BuildStep, private: &Path) -> Result<Context> {
     let workspace = fs::real_path(workspace)?;
     let dir = inside(&workspace, &step.context, &format!("the context of build {}", step.id))?;
     if !fs::is_dir(&dir) {
@@ -45,10 +43,12 @@ pub fn prepare(workspace: &Path, step: &BuildStep, session: &Session) -> Result<
     let original = inside(&workspace, &step.dockerfile, &format!("the Dockerfile of build {}", step.id))?;
     let text = fs::read_bounded(&original, MAX_TEXT)?;
     let name = Path::new(&step.dockerfile).file_name().map_or_else(|| "Dockerfile".into(), |name| name.to_string_lossy().into_owned());
-    let dockerfile = session.path("dockerfile").join(&name);
-    fs::write_atomic(&dockerfile, &text, 0o600)?;
+    let private = private.join("dockerfile");
+    fs::create_dir(&private)?;
+    let dockerfile = private.join(&name);
+    fs::write_private(&dockerfile, &text)?;
     let ignore = ignore_rules(&workspace.join(&step.dockerfile), &dir)?;
-    fs::write_atomic(&session.path("dockerfile").join(format!("{name}.dockerignore")), &ignore, 0o600)?;
+    fs::write_private(&private.join(format!("{name}.dockerignore")), &ignore)?;
     Ok(Context { dir, dockerfile })
 }
 
@@ -75,7 +75,7 @@ fn ignore_rules(dockerfile: &Path, context: &Path) -> Result<Vec<u8>> {
 }
 
 /// A path of the plan, resolved, which must stay in the workspace even when links are followed.
-fn inside(workspace: &Path, relative: &str, what: &str) -> Result<PathBuf> {
+pub(super) fn inside(workspace: &Path, relative: &str, what: &str) -> Result<PathBuf> {
     let path = Path::new(relative);
     if path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
         return Err(Error::usage(format!("{what} must be a path below the repository, not {relative}")));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::core::Redactor;
 use crate::event::{Event, Events, StepState};
 
+use super::Work;
+
 /// Lines kept of each step, for the report of a failure.
 const KEPT_LINES: usize = 20;
 
@@ -42,6 +44,8 @@ pub struct Step {
     pub lines: VecDeque<String>,
     /// BuildKit's error, redacted; empty unless it failed.
     pub error: String,
+    cached: bool,
+    elapsed: Duration,
     /// Output not yet ended by a line feed.
     torn: String,
     started: bool,
@@ -52,6 +56,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Tracker {
     build: String,
+    tool: &'static str,
     events: Events,
     redactor: Redactor,
     steps: BTreeMap<String, Step>,
@@ -61,10 +66,11 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Follows the build of this id.
-    pub fn new(build: &str, events: Events, redactor: Redactor) -> Self {
+    /// Follows the build of this id, which `tool` runs.
+    pub fn new(build: &str, tool: &'static str, events: Events, redactor: Redactor) -> Self {
         Self {
             build: build.to_owned(),
+            tool,
             events,
             redactor,
             steps: BTreeMap::new(),
@@ -108,6 +114,8 @@ impl Tracker {
         };
         step.started = true;
         step.ended |= state != StepState::Started;
+        step.cached = state == StepState::Cached;
+        step.elapsed = elapsed.unwrap_or_default();
         if step.ended && !step.torn.is_empty() {
             let rest = std::mem::take(&mut step.torn);
             show(&self.build, &self.events, &self.redactor, step, &rest);
@@ -139,6 +147,36 @@ impl Tracker {
         }
     }
 
+    /// Bytes that move for a step: the context on its way to the builder, a layer on its way from a registry.
+    pub fn transfer(&mut self, key: &str, what: &str, done: u64, total: u64, ended: bool) {
+        // Less than this is there before anybody looks.
+        const WORTH_SHOWING: u64 = 1024 * 1024;
+        if done.max(total) < WORTH_SHOWING || !self.steps.contains_key(key) {
+            return;
+        }
+        let what = clean(&self.redactor.redact(what)).trim_end_matches(':').to_owned();
+        let total = if ended { Some(done) } else { Some(total).filter(|total| *total >= done) };
+        let label = format!("{}  {what}", self.build);
+        self.events.emit(Event::Transfer { id: format!("{} {key} {what}", self.build), label, done, total });
+    }
+
+    /// What was done and what was found, so far.
+    pub fn work(&self) -> Work {
+        let mut work = Work::default();
+        for step in self.steps.values().filter(|step| step.ended) {
+            if step.is_of_dockerfile() {
+                work.steps += 1;
+                work.cached += usize::from(step.cached);
+                work.ran += if step.cached { Duration::ZERO } else { step.elapsed };
+            } else if let Some(name) = step.name.strip_prefix("importing cache manifest from ") {
+                work.imports.push((name.to_owned(), step.error.is_empty()));
+            } else if step.name.starts_with("exporting cache") {
+                work.exports.push((step.name.clone(), Some(step.error.clone()).filter(|error| !error.is_empty())));
+            }
+        }
+        work
+    }
+
     /// A warning of the Dockerfile's frontend.
     pub fn warning(&self, text: &str, url: &str) {
         let text = clean(&self.redactor.redact(text)).into_owned();
@@ -148,7 +186,7 @@ impl Tracker {
     /// A line of the tool itself, outside any step.
     pub fn text(&mut self, line: &str) {
         let line = clean(&self.redactor.redact(line)).into_owned();
-        self.events.detail(format!("buildx: {line}"));
+        self.events.detail(format!("{}: {line}", self.tool));
         self.said.push_back(line);
         if self.said.len() > KEPT_TEXT {
             self.said.pop_front();
@@ -168,6 +206,20 @@ impl Tracker {
     /// Base images with the digests they resolved to, as the names of the FROM steps tell them.
     pub fn bases(&self) -> Vec<(String, String)> {
         self.bases.iter().map(|(reference, digest)| (reference.clone(), digest.clone())).collect()
+    }
+}
+
+impl Step {
+    /// `[build 2/4] RUN make`, and not `[internal] load metadata` or `[1/4] FROM debian`, which does no work.
+    fn is_of_dockerfile(&self) -> bool {
+        let numbered = |place: &str| {
+            let position = place.rsplit(' ').next().unwrap_or_default();
+            position.split_once('/').is_some_and(|(n, of)| [n, of].iter().all(|part| part.parse::<u32>().is_ok()))
+        };
+        self.name
+            .strip_prefix('[')
+            .and_then(|name| name.split_once("] "))
+            .is_some_and(|(place, instruction)| numbered(place) && !instruction.starts_with("FROM "))
     }
 }
 
@@ -209,7 +261,7 @@ fn base_of(name: &str) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::build) mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -231,7 +283,7 @@ pub(super) mod tests {
         let log = Log::default();
         let mut redactor = Redactor::default();
         redactor.learn(&Secret::new("hunter2hunter2"));
-        (Tracker::new("app", Events::new(Arc::new(Recorder(Arc::clone(&log)))), redactor), log)
+        (Tracker::new("app", "buildx", Events::new(Arc::new(Recorder(Arc::clone(&log)))), redactor), log)
     }
 
     /// Events as short texts.
