@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs;
 use crate::git::{self, GitFacts};
 use crate::names::env;
+use crate::plan::cache::RepositoryId;
 use crate::plan::{self, BuilderChoice, DockerfileFacts, Inputs, Plan, Surroundings};
 use crate::process::Child;
 
@@ -40,7 +41,8 @@ pub async fn gather(session: &Session) -> Result<Gathered> {
     let context = context(session)?;
     let git = read_git(session).await?;
     let context = plan::complete(context, &git);
-    let surroundings = surroundings(session, &config).await?;
+    let repository = RepositoryId::find(&context, &git, &session.directory);
+    let surroundings = Surroundings { repository, ..surroundings(session, &config).await? };
     let env = |name: &str| session.world.env.get(name).map(str::to_owned);
     let inputs =
         Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };

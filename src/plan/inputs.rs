@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cache::RepositoryId;
 use super::types::{BuilderChoice, BuilderKind};
 use crate::ci::PipelineContext;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct Inputs<'a> {
 pub struct Surroundings {
     /// Name of the workspace's directory: the project's name where neither the CI nor a remote has one.
     pub directory: String,
+    /// What the repository is called by builders and caches.
+    pub repository: RepositoryId,
     /// Dockerfiles, those found by detection first and in its order, then those the config names.
     pub dockerfiles: Vec<DockerfileFacts>,
     /// Which builder makes which build, by build id.
@@ -55,6 +58,7 @@ impl Surroundings {
     pub fn bare(directory: &str) -> Self {
         Self {
             directory: directory.to_owned(),
+            repository: RepositoryId::of_directory(std::path::Path::new(directory)),
             dockerfiles: Vec::new(),
             builders: BTreeMap::new(),
             default_builder: BuilderChoice { kind: BuilderKind::Embedded, why: "needs no daemon".to_owned() },

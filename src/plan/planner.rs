@@ -39,6 +39,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan> {
         schema_version: SCHEMA_VERSION.to_owned(),
         fingerprint: String::new(),
         project: project.clone(),
+        repository: surroundings.repository.to_string(),
         commit: git.head.clone(),
         dirty: git.dirty,
         version,

@@ -20,6 +20,9 @@ pub struct Plan {
     pub fingerprint: String,
     /// `group/project` or the directory's name.
     pub project: String,
+    /// What builders and caches are named after: `host/group/project` in lower case, or where the repository lies.
+    #[serde(default)]
+    pub repository: String,
     /// Full commit id.
     pub commit: String,
     /// Tracked files differed from the commit, so the commit does not identify the sources.

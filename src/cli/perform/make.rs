@@ -13,7 +13,7 @@ use crate::store::{ContentStore, Layout};
 
 /// Builds `step` with the builder the plan chose.
 pub async fn make(session: &Session, plan: &Plan, wiring: &Wiring, store: &ContentStore, step: &BuildStep) -> Result<Made> {
-    let builder = wiring.builder(session, &plan.project, step).await?;
+    let builder = wiring.builder(session, &plan.repository, step).await?;
     session.events.info(format!("building {} with {}: {}", step.id, builder.name(), step.builder.why));
     // Beside the store, so that blobs can be linked instead of copied.
     let scratch = Scratch::below(&session.path(names::path::ROOT), "build")?;
