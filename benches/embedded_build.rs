@@ -42,12 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cache: stagefreight::plan::PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Embedded, why: "measured".to_owned() },
     };
-    let cx = BuildCx {
-        workspace: PathBuf::from(workspace),
-        scratch: PathBuf::from(scratch),
-        cancel: CancellationToken::new(),
-        events: Events::none(),
-    };
+    let cx = BuildCx::new(PathBuf::from(workspace), PathBuf::from(scratch), CancellationToken::new(), Events::none());
     let began = Instant::now();
     let built = tokio::runtime::Runtime::new()?.block_on(builder.build(&cx, &step))?;
     let seconds = began.elapsed().as_secs_f64();

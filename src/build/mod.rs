@@ -19,5 +19,5 @@ pub mod spawn;
 mod stored;
 
 pub use choose::{Available, Facts, choose, probe};
-pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built};
+pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built, Login, Logins};
 pub use stored::StoredBaseImages;

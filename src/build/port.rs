@@ -1,10 +1,12 @@
 //! The builder port, and the port through which builders get base images.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{BoxFuture, Digest, Platform, Reference};
+use crate::core::{BoxFuture, Digest, Platform, Reference, Secret};
 use crate::error::Result;
 use crate::event::Events;
 use crate::plan::BuildStep;
@@ -20,6 +22,17 @@ pub struct BuildCx {
     pub cancel: CancellationToken,
     /// Where progress goes.
     pub events: Events,
+    /// What earlier builds of the plan made, for contexts `build:<id>`: build id → its layout in the store, and its root.
+    pub made: BTreeMap<String, (PathBuf, Digest)>,
+    /// Credentials for base images and caches that are not public.
+    pub logins: Option<Arc<dyn Logins>>,
+}
+
+impl BuildCx {
+    /// Without earlier builds and credentials.
+    pub fn new(workspace: PathBuf, scratch: PathBuf, cancel: CancellationToken, events: Events) -> Self {
+        Self { workspace, scratch, cancel, events, made: BTreeMap::new(), logins: None }
+    }
 }
 
 /// Makes images.
@@ -42,6 +55,26 @@ pub struct Built {
     pub build_args_digest: Option<String>,
     /// Base images by reference and the digest they resolved to, for review and provenance.
     pub bases: Vec<(String, String)>,
+}
+
+/// Credentials of registries, for a BuildKit that pulls base images and caches by itself. Implemented by `registry`.
+pub trait Logins: std::fmt::Debug + Send + Sync {
+    /// What a host is to be shown; `None` when it is read without credentials.
+    fn login<'a>(&'a self, host: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Login>>>;
+}
+
+/// What a registry gets to see.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// A user and a password or token.
+    Basic {
+        /// User.
+        user: String,
+        /// Password or token.
+        secret: Secret,
+    },
+    /// A refresh token, as `docker login` stores it for some registries.
+    Identity(Secret),
 }
 
 /// Base images by reference. Implemented by `registry` (pull) and by the store (an OCI layout on disk).

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::build::{BaseImages, Builder, StoredBaseImages, backend, buildx, embedded};
-use crate::config::RegistryProvider;
+use crate::build::{BaseImages, Builder, Logins, StoredBaseImages, backend, buildx, embedded};
+use crate::config::{Config, RegistryProvider};
 use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
 use crate::plan::{BuildStep, BuilderKind, Plan};
 use crate::publish::{Cx, Target};
-use crate::registry::{Registries, RegistryBaseImages, RegistryTarget};
+use crate::registry::{Registries, RegistryBaseImages, RegistryLogins, RegistryTarget};
 
 use crate::rehearse::registry::{Options as ServerOptions, Running, Server};
 use crate::store::ContentStore;
@@ -22,6 +22,7 @@ use crate::store::ContentStore;
 pub struct Wiring {
     targets: Vec<Arc<dyn Target>>,
     bases: Arc<dyn BaseImages>,
+    logins: Arc<dyn Logins>,
     // Dropped last: the servers stop with the run.
     _servers: Vec<Running>,
 }
@@ -76,7 +77,20 @@ impl Wiring {
             let made = RegistryTarget::new(&registries, target, paths, &session.directory, endpoint)?;
             targets.push(Arc::new(made));
         }
-        Ok(Self { targets, bases: Arc::new(RegistryBaseImages::new(registries)), _servers: servers })
+        let logins = Arc::new(RegistryLogins::new(&session.world, session.events.clone(), BTreeMap::new()));
+        Ok(Self { targets, bases: Arc::new(RegistryBaseImages::new(registries)), logins, _servers: servers })
+    }
+
+    /// The same with the credentials the config names for its registries, also those nothing is published to.
+    #[must_use]
+    pub fn with_logins(self, session: &Session, config: &Config) -> Self {
+        let prefixes = config.registries.values().filter_map(|registry| Some((registry.host.clone(), registry.credentials.clone()?)));
+        Self { logins: Arc::new(RegistryLogins::new(&session.world, session.events.clone(), prefixes.collect())), ..self }
+    }
+
+    /// Credentials for base images and caches.
+    pub fn logins(&self) -> Arc<dyn Logins> {
+        Arc::clone(&self.logins)
     }
 
     /// A target by name.

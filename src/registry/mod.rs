@@ -2,7 +2,7 @@
 //!
 //! `Registries` knows the hosts of a run and hands out one `Client` each; the client speaks the distribution
 //! specification 1.1 and owns authentication; `push` and `pull` move closures between a client and an OCI layout;
-//! `RegistryTarget` and `RegistryBaseImages` implement the ports of `publish` and `build`. Beyond the rooms of the
+//! `RegistryTarget`, `RegistryBaseImages` and `RegistryLogins` implement the ports of `publish` and `build`. Beyond the rooms of the
 //! import table it uses `process` (credential helpers are programs) and `world` (credentials are environment).
 //! Knows no command and no screen.
 
@@ -16,6 +16,7 @@ mod credentials;
 mod docker_config;
 mod error;
 mod location;
+mod logins;
 mod manifests;
 mod provider;
 mod pull;
@@ -30,6 +31,7 @@ pub use base_images::RegistryBaseImages;
 pub use client::{Access, Client, HostSpec};
 pub use credentials::Credentials;
 pub use error::{RegistryError, RegistryErrorKind};
+pub use logins::RegistryLogins;
 pub use manifests::{Found, Referrers};
 pub use pull::pull;
 pub use push::{PushReport, push_closure};

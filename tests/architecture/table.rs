@@ -42,8 +42,8 @@ pub const CONSTANTS: &str = "std::env::consts::";
 /// Methods of `std::path::Path` that look at the disk.
 pub const IMPURE_METHODS: &[&str] = &["canonicalize", "read_dir", "try_exists", "symlink_metadata", "read_link", "exists", "is_file"];
 
-/// The builder's base image port, which `registry` implements.
-const BUILD_PORTS: &[&str] = &["BaseImages", "BaseImage", "CacheTags"];
+/// The builder's ports for base images, caches and credentials, which `registry` implements.
+const BUILD_PORTS: &[&str] = &["BaseImages", "BaseImage", "CacheTags", "Login", "Logins"];
 
 /// The publishing ports and their values, which `registry`, `forge` and `remote` implement.
 const PUBLISH_PORTS: &[&str] = &[

@@ -138,8 +138,7 @@ fn a_base_in_a_layout_of_the_workspace_is_found_by_tag_or_alone() {
 #[test]
 fn cancelling_ends_the_build() {
     let repo = with_files("FROM scratch\nCOPY . /\n");
-    let cx =
-        BuildCx { workspace: repo.root(), scratch: repo.dir.path().join("c"), cancel: CancellationToken::new(), events: Events::none() };
+    let cx = BuildCx::new(repo.root(), repo.dir.path().join("c"), CancellationToken::new(), Events::none());
     std::fs::create_dir_all(&cx.scratch).expect("scratch");
     cx.cancel.cancel();
     let runtime = tokio::runtime::Runtime::new().expect("runtime");

@@ -73,12 +73,7 @@ pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &Cont
 // The revision is this commit, so its Dockerfile says what the adopted image was built from; which digests that was is
 // not known any more. A Dockerfile that cannot be read leaves the bases unknown, and a policy on them refuses.
 fn bases(session: &Session, step: &BuildStep, scratch: &std::path::Path) -> Option<Vec<Base>> {
-    let cx = BuildCx {
-        workspace: session.directory.clone(),
-        scratch: scratch.to_owned(),
-        cancel: session.cancel.clone(),
-        events: session.events.clone(),
-    };
+    let cx = BuildCx::new(session.directory.clone(), scratch.to_owned(), session.cancel.clone(), session.events.clone());
     let named = embedded::named_bases(&cx, step).ok()?;
     Some(named.into_iter().map(|reference| Base { reference, digest: String::new() }).collect())
 }

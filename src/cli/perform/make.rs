@@ -12,17 +12,21 @@ use crate::plan::{BuildStep, Plan};
 use crate::store::{ContentStore, Layout};
 
 /// Builds `step` with the builder the plan chose.
-pub async fn make(session: &Session, plan: &Plan, wiring: &Wiring, store: &ContentStore, step: &BuildStep) -> Result<Made> {
+pub async fn make(
+    session: &Session,
+    plan: &Plan,
+    wiring: &Wiring,
+    store: &ContentStore,
+    earlier: &[Made],
+    step: &BuildStep,
+) -> Result<Made> {
     let builder = wiring.builder(session, &plan.repository, step).await?;
     session.events.info(format!("building {} with {}: {}", step.id, builder.name(), step.builder.why));
     // Beside the store, so that blobs can be linked instead of copied.
     let scratch = Scratch::below(&session.path(names::path::ROOT), "build")?;
-    let cx = BuildCx {
-        workspace: session.directory.clone(),
-        scratch: scratch.path().to_owned(),
-        cancel: session.cancel.clone(),
-        events: session.events.clone(),
-    };
+    let mut cx = BuildCx::new(session.directory.clone(), scratch.path().to_owned(), session.cancel.clone(), session.events.clone());
+    cx.made = earlier.iter().map(|made| (made.step.id.clone(), (store.entry_path(&made.digest), made.digest.clone()))).collect();
+    cx.logins = Some(wiring.logins());
     let built = builder.build(&cx, step).await.map_err(|error| {
         if session.cancel.is_cancelled() { Error::new(Kind::Terminated, "interrupted while building; nothing was recorded") } else { error }
     })?;

@@ -89,13 +89,13 @@ pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
         session.events.info(format!("reused the outputs of an equal plan for {:.12}; --rebuild builds again", plan.commit));
         return Ok(performed);
     }
-    let wiring = Wiring::of_plan(session, plan).await?;
+    let wiring = Wiring::of_plan(session, plan).await?.with_logins(session, &gathered.config);
     let mut made = Vec::new();
     for step in &plan.builds {
         let title = format!("build {}", step.id);
         session.events.emit(Event::GroupStarted { title: title.clone() });
         let started = std::time::Instant::now();
-        let outcome = one(session, &gathered, &wiring, &store, step, clean && !options.rebuild).await;
+        let outcome = one(session, &gathered, &wiring, &store, &made, step, clean && !options.rebuild).await;
         session.events.emit(Event::GroupFinished { title, elapsed: started.elapsed() });
         match outcome {
             Ok(artifact) => made.push(artifact),
@@ -114,13 +114,14 @@ async fn one(
     gathered: &Gathered,
     wiring: &Wiring,
     store: &ContentStore,
+    earlier: &[Made],
     step: &BuildStep,
     may_adopt: bool,
 ) -> Result<Made> {
     if may_adopt && let Some(adopted) = adopt::adopt(session, &gathered.plan, wiring, store, step).await? {
         return Ok(adopted);
     }
-    make::make(session, &gathered.plan, wiring, store, step).await
+    make::make(session, &gathered.plan, wiring, store, earlier, step).await
 }
 
 /// One publisher or performer at a time in a workspace.

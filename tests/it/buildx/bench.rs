@@ -103,7 +103,7 @@ impl Bench {
 
     pub async fn build_with(&self, builder: OneNode, step: &BuildStep) -> Result<Built> {
         let scratch = self.dir.path().join("scratch").join(step.id.as_str());
-        let cx = BuildCx { workspace: self.ws(), scratch, cancel: self.cancel.clone(), events: Events::new(self.events.clone()) };
+        let cx = BuildCx::new(self.ws(), scratch, self.cancel.clone(), Events::new(self.events.clone()));
         let result = builder.build(&cx, step).await;
         assert_eq!(names(&self.dir.path().join("tmp")), Vec::<String>::new(), "private directories are removed");
         result

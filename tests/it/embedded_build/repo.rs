@@ -98,7 +98,7 @@ impl Repo {
         change(&mut step);
         let scratch = self.dir.path().join(out);
         std::fs::create_dir_all(&scratch).expect("scratch");
-        let cx = BuildCx { workspace: self.root(), scratch, cancel: CancellationToken::new(), events: Events::none() };
+        let cx = BuildCx::new(self.root(), scratch, CancellationToken::new(), Events::none());
         let builder = Embedded::new(vec![Arc::new(Bases(self.bases.clone()))]).threads(threads);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
         runtime.block_on(builder.build(&cx, &step))
