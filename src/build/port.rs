@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::solve::Work;
 use crate::core::{BoxFuture, Digest, Platform, Reference, Secret};
 use crate::error::Result;
 use crate::event::Events;
@@ -55,6 +56,8 @@ pub struct Built {
     pub build_args_digest: Option<String>,
     /// Base images by reference and the digest they resolved to, for review and provenance.
     pub bases: Vec<(String, String)>,
+    /// Steps and caches, for the report; nothing of the embedded builder, which has none.
+    pub work: Work,
 }
 
 /// Credentials of registries, for a BuildKit that pulls base images and caches by itself. Implemented by `registry`.

@@ -60,15 +60,34 @@ pub struct Solved {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Work {
     /// Steps of the Dockerfile that were run or found, without BuildKit's own chores.
-    pub steps: usize,
-    /// Those found in a cache.
-    pub cached: usize,
-    /// Time of those that ran.
-    pub ran: Duration,
+    pub steps: Vec<WorkStep>,
     /// Caches that were read: name and whether BuildKit found it.
     pub imports: Vec<(String, bool)>,
     /// Caches that were written: name, and why not when that failed.
     pub exports: Vec<(String, Option<String>)>,
+}
+
+/// One step of a Dockerfile on one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkStep {
+    /// As BuildKit names it, `[linux/amd64 build 2/4] RUN make`, redacted.
+    pub name: String,
+    /// How long it ran; `None` when it was found in a cache.
+    pub ran: Option<Duration>,
+}
+
+impl Work {
+    /// Steps found in a cache.
+    pub fn cached(&self) -> usize {
+        self.steps.iter().filter(|step| step.ran.is_none()).count()
+    }
+
+    /// Puts the work of another call of the same build beside it.
+    pub fn add(&mut self, other: Self) {
+        self.steps.extend(other.steps);
+        self.imports.extend(other.imports);
+        self.exports.extend(other.exports);
+    }
 }
 
 /// Builds.

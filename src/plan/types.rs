@@ -149,6 +149,20 @@ pub struct CacheRef {
     /// Registry id whose credentials reach it, for `registry`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
+    /// Platforms of the call of BuildKit it belongs to, where several nodes build a step: one cache per node, or the
+    /// last to finish would replace those of the others. Empty = every call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+}
+
+impl PlannedCache {
+    /// What one call of BuildKit reads and writes, which builds these platforms.
+    #[must_use]
+    pub fn for_platforms(&self, platforms: &[String]) -> Self {
+        let belongs = |cache: &&CacheRef| cache.platforms.is_empty() || cache.platforms.iter().any(|own| platforms.contains(own));
+        let kept = |caches: &[CacheRef]| caches.iter().filter(belongs).cloned().collect();
+        Self { mode: self.mode.clone(), from: kept(&self.from), to: kept(&self.to) }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -50,7 +50,13 @@ impl OneNode {
         let contexts = BTreeMap::new();
         let solve = Solve { step, platforms: &step.platforms, node: &node, contexts: &contexts, layout: cx.scratch.join("layout") };
         let solved = buildx.solve(cx, &solve).await?;
-        Ok(Built { digest: solved.digest, layout: solved.layout, build_args_digest: build_args_digest(&step.args), bases: solved.bases })
+        Ok(Built {
+            digest: solved.digest,
+            layout: solved.layout,
+            build_args_digest: build_args_digest(&step.args),
+            bases: solved.bases,
+            work: solved.work,
+        })
     }
 
     /// Builders made here live in the session's private state: nobody's current builder changes, and a container of the

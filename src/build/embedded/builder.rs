@@ -13,6 +13,7 @@ use super::evaluate::{Bases, Build};
 use super::ignore::Ignore;
 use super::pack::Codec;
 use super::stage::{Origin, Stage};
+use crate::build::solve::Work;
 use crate::build::{BaseImages, BuildCx, Builder, Built};
 use crate::core::oci::{Descriptor, media_type};
 use crate::core::{BoxFuture, Platform, Timestamp};
@@ -63,6 +64,7 @@ impl Embedded {
             layout: cx.scratch.join(LAYOUT),
             build_args_digest: build_args_digest(&step.args),
             bases: resolved,
+            work: Work::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::core::Redactor;
 use crate::event::{Event, Events, StepState};
 
-use super::Work;
+use super::{Work, WorkStep};
 
 /// Lines kept of each step, for the report of a failure.
 const KEPT_LINES: usize = 20;
@@ -165,9 +165,7 @@ impl Tracker {
         let mut work = Work::default();
         for step in self.steps.values().filter(|step| step.ended) {
             if step.is_of_dockerfile() {
-                work.steps += 1;
-                work.cached += usize::from(step.cached);
-                work.ran += if step.cached { Duration::ZERO } else { step.elapsed };
+                work.steps.push(WorkStep { name: step.name.clone(), ran: (!step.cached).then_some(step.elapsed) });
             } else if let Some(name) = step.name.strip_prefix("importing cache manifest from ") {
                 work.imports.push((name.to_owned(), step.error.is_empty()));
             } else if step.name.starts_with("exporting cache") {

@@ -139,7 +139,7 @@ impl Repo {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let index: Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).expect("index")).expect("json");
         let digest = index["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
-        Built { digest, layout, build_args_digest: None, bases: Vec::new() }
+        Built { digest, layout, build_args_digest: None, bases: Vec::new(), work: stagefreight::build::solve::Work::default() }
     }
 }
 
