@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub configured: Option<&'a str>,
     /// Provenance or an SBOM is asked for, which only BuildKit makes.
     pub attestations: bool,
+    /// First key of the config that only BuildKit knows.
+    pub option: Option<&'a str>,
     /// First line of the Dockerfile that only BuildKit can do, and what is there.
     pub needs_buildkit: Option<&'a (usize, String)>,
 }
@@ -80,6 +82,7 @@ pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice>
 fn obstacle(facts: &Facts<'_>) -> Option<String> {
     match facts.needs_buildkit {
         Some((line, what)) => Some(format!("line {line} of its Dockerfile is `{what}`")),
+        None if facts.option.is_some() => facts.option.map(|option| format!("its config has `{option}`, which only BuildKit knows")),
         None if facts.attestations => Some("it asks for provenance or an SBOM, which only BuildKit attests".to_owned()),
         None => None,
     }
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     fn every_case_gives_a_builder_or_the_way_out() {
         let run = (7, "RUN make".to_owned());
-        let facts = |configured, needs_buildkit| Facts { build: "app", configured, attestations: false, needs_buildkit };
+        let facts = |configured, needs_buildkit| Facts { build: "app", configured, attestations: false, option: None, needs_buildkit };
         let chosen = |facts: Facts<'_>, available: &Available| match choose(&facts, available) {
             Ok(choice) => format!("{:?}: {}", choice.kind, choice.why),
             Err(error) => format!("{:?}: {}", error.kind(), error.message()),
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn attestations_need_buildkit() {
-        let facts = Facts { build: "app", configured: None, attestations: true, needs_buildkit: None };
+        let facts = Facts { build: "app", configured: None, attestations: true, option: None, needs_buildkit: None };
         let error = choose(&facts, &without()).expect_err("nobody attests");
         assert_eq!(error.kind(), Kind::Missing);
         assert!(error.message().contains("provenance or an SBOM"), "{error}");

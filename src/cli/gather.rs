@@ -146,6 +146,7 @@ async fn builders(session: &Session, config: &Config, files: &[(String, String)]
             build: &build.id,
             configured: docker.builder.as_deref(),
             attestations: docker.sbom || docker.provenance.is_some(),
+            option: docker.buildkit.first_used(),
             needs_buildkit: obstacle.as_ref(),
         };
         builders.insert(build.id.clone(), build::choose(&facts, &available)?);

@@ -1,11 +1,19 @@
 //! The resolved config as text: the same vocabulary as the file, with everything filled in. Reading it back gives the
 //! same config. It holds names of credential variables, never values.
 
+mod buildkit;
+mod cache;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::resolved::{Build, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule};
+use buildkit::ShownBuildkit;
+use cache::ShownCache;
+
+use super::resolved::{
+    Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule,
+};
 use super::yaml;
 use crate::core::Platform;
 use crate::error::{Error, Result};
@@ -23,6 +31,10 @@ pub struct Shown<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<ShownGit<'c>>,
     builds: IndexMap<&'c str, ShownBuild<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builder: Option<&'c BuilderSettings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build_cache: Option<ShownCache<'c>>,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     publish: IndexMap<&'c str, ShownPublish<'c>>,
     security: ShownSecurity<'c>,
@@ -31,8 +43,7 @@ pub struct Shown<'c> {
 impl<'c> Shown<'c> {
     /// Takes a config apart for showing.
     pub fn new(config: &'c Config) -> Self {
-        let Config { vars, registries, git, builds, builder: _, build_cache: _, cleanup: _, publish, security, env_allowed, assumed: _ } =
-            config;
+        let Config { vars, registries, git, builds, builder, build_cache, cleanup, publish, security, env_allowed, assumed: _ } = config;
         Self {
             version: 1,
             vars,
@@ -40,6 +51,8 @@ impl<'c> Shown<'c> {
             registries: registries.iter().map(|(id, registry)| (id.as_str(), ShownRegistry::new(registry))).collect(),
             git: ShownGit::new(git),
             builds: builds.iter().map(|(id, build)| (id.as_str(), ShownBuild::new(build))).collect(),
+            builder: (*builder != BuilderSettings::default()).then_some(builder),
+            build_cache: ShownCache::new(build_cache, cleanup),
             publish: publish.iter().map(|(id, publish)| (id.as_str(), ShownPublish::new(publish))).collect(),
             security: ShownSecurity::new(security),
         }
@@ -157,6 +170,8 @@ struct ShownBuild<'c> {
     provenance: &'c str,
     sbom: bool,
     compression: &'c str,
+    #[serde(flatten)]
+    buildkit: ShownBuildkit<'c>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     depends_on: &'c [String],
     required: bool,
@@ -182,6 +197,7 @@ impl<'c> ShownBuild<'c> {
             provenance: docker.provenance.as_deref().unwrap_or("off"),
             sbom: docker.sbom,
             compression: docker.compression.as_deref().unwrap_or("gzip"),
+            buildkit: ShownBuildkit::new(&docker.buildkit),
             depends_on,
             required: *required,
         }

@@ -44,6 +44,32 @@ impl FromStr for ByteSize {
     }
 }
 
+impl ByteSize {
+    /// Reads a size the way the reference's cache and cleanup settings mean it (spec/build.md F): a whole number, then
+    /// `KB`, `MB`, `GB` or `TB`, with or without `i`, all powers of 1024, in any case; a bare number is bytes. Fractions
+    /// and trailing text are refused, where the reference read their beginning (W.17).
+    pub fn parse_binary(text: &str) -> Result<Self, BinarySizeError> {
+        let error = || BinarySizeError(text.chars().take(40).collect());
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "kb" | "kib" => 10,
+            "mb" | "mib" => 20,
+            "gb" | "gib" => 30,
+            "tb" | "tib" => 40,
+            _ => return Err(error()),
+        };
+        let number: u64 = number.parse().map_err(|_| error())?;
+        number.checked_mul(1 << shift).map(Self).ok_or_else(error)
+    }
+}
+
+/// Text that is not a whole size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a size: expected a whole number with KB, MB, GB or TB (powers of 1024), such as 15GB")]
+pub struct BinarySizeError(String);
+
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -64,6 +90,16 @@ impl fmt::Display for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cache_sizes_are_whole_and_binary() {
+        for (text, bytes) in [("15GB", 15 << 30), ("15gib", 15 << 30), ("512", 512), ("20 MB", 20 << 20), ("0", 0)] {
+            assert_eq!(ByteSize::parse_binary(text), Ok(ByteSize(bytes)), "{text}");
+        }
+        for bad in ["15.9GB", "12abc", "", "GB", "-1", "99999999TB", "1 GB x"] {
+            assert!(ByteSize::parse_binary(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn reads_and_prints() {

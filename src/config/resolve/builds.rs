@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 
 use super::templates::{self, Use};
-use super::{Scope, check_reference, known, paths};
+use super::{Scope, buildkit, check_reference, known, paths};
 use crate::config::decode::{Cx, IdMap, NameMap, Scalar};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Build, BuildkitOptions, DockerBuild};
+use crate::config::resolved::{Build, DockerBuild};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::written::{self, Compression, DockerBuilder, Provenance};
 use crate::core::Platform;
@@ -50,9 +50,20 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
         compression,
         depends_on,
         required,
+        secrets,
+        ssh,
+        build_contexts,
+        annotations,
+        network,
+        ulimits,
+        add_hosts,
+        shm_size,
+        no_cache,
+        pull,
+        load,
+        bake,
         // Reported as not supported yet when they were read.
         build_mode: _,
-        secrets: _,
         stage: _,
         cache: _,
         select_tags: _,
@@ -67,6 +78,18 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
             needs.push((reference.value, text.span));
         }
     }
+    if let Some(bake) = &bake {
+        let others = [("dockerfile", dockerfile.as_ref()), ("context", context.as_ref())];
+        for (key, text) in others.into_iter().filter_map(|(key, text)| Some((key, text?))) {
+            cx.report(Problem::at(text.span, format!("`{key}` and `bake` exclude each other")).hint("the bake file's target names it"));
+        }
+        if matches!(builder, Some(DockerBuilder::Embedded)) {
+            cx.report(Problem::at(bake.span, "the embedded builder reads no bake files").hint("leave `builder` out, or use buildx"));
+        }
+    }
+    let options =
+        buildkit::Written { secrets, ssh, build_contexts, annotations, network, ulimits, add_hosts, shm_size, no_cache, pull, load, bake };
+    let options = buildkit::resolve(options, id, ids, &mut needs, scope, cx);
     let embedded = matches!(builder, Some(DockerBuilder::Embedded));
     if embedded && (matches!(provenance, Some(Provenance::Min | Provenance::Max)) || sbom == Some(true)) {
         cx.warn(Problem::new(
@@ -96,13 +119,20 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
             Compression::Gzip => "gzip".to_owned(),
             Compression::Zstd => "zstd".to_owned(),
         }),
-        buildkit: BuildkitOptions::default(),
+        buildkit: options,
     };
-    let depends_on = needs.iter().map(|(id, _)| id.clone()).collect();
+    // A context may name a build that `depends_on` names too.
+    let mut depends_on: Vec<String> = Vec::with_capacity(needs.len());
+    for (id, _) in &needs {
+        if !depends_on.contains(id) {
+            depends_on.push(id.clone());
+        }
+    }
     (Build { id: id.to_owned(), required: required.unwrap_or(true), depends_on, docker }, needs)
 }
 
-fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> {
+/// Platforms, each once.
+pub fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> {
     if platforms.value.is_empty() {
         cx.report(
             Problem::at(platforms.span, "`platforms` is empty")
@@ -122,8 +152,8 @@ fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> 
     parsed
 }
 
-/// A map of templates: build arguments and labels.
-fn values(map: Option<NameMap<Spanned<Scalar>>>, what: &str, scope: &Scope<'_>, cx: &mut Cx) -> IndexMap<String, String> {
+/// A map of templates: build arguments, labels, annotations.
+pub fn values(map: Option<NameMap<Spanned<Scalar>>>, what: &str, scope: &Scope<'_>, cx: &mut Cx) -> IndexMap<String, String> {
     let mut values = IndexMap::new();
     for (key, value) in map.map(|map| map.entries).unwrap_or_default() {
         if key.text.is_empty() || key.text.contains(['=', ' ', '\t', '\n', '\0']) {

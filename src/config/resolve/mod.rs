@@ -1,7 +1,11 @@
 //! From as-written to resolved: ids are looked up, defaults filled in, patterns compiled. Every as-written struct is
 //! taken apart without `..`, so that a new key cannot be forgotten here.
 
+mod build_cache;
+mod builder;
+mod buildkit;
 mod builds;
+mod cleanup;
 mod git;
 mod paths;
 mod publish;
@@ -19,6 +23,7 @@ use super::resolved::Config;
 use super::span::Text;
 use super::suggest;
 use super::written::Document;
+use super::written::build_cache::BuildCacheSection;
 
 /// Resolves a document. Problems go to `cx`; what could not be resolved is left out of the result, which is then of no use.
 pub fn resolve(document: Document, cx: &mut Cx) -> Config {
@@ -30,12 +35,13 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         registries,
         git,
         builds,
+        builder,
+        build_cache,
         publish,
         security,
         // Reported as not supported yet when they were read.
         forges: _,
         repos: _,
-        build_cache: _,
         retention: _,
         signing: _,
         release: _,
@@ -56,6 +62,11 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let registries = registries::resolve(registries, &mut scope, cx);
     let known_builds = known(&builds);
     let builds = builds::resolve(builds, &mut scope, cx);
+    let mut build_cache = build_cache.unwrap_or_else(written_cache);
+    let builder = builder::resolve(builder, build_cache.builder.take(), cx);
+    let cleanup = cleanup::resolve(build_cache.cleanup.take(), cx);
+    let cache_lookup = build_cache::Lookup { known: &known_registries, resolved: &registries };
+    let build_cache = build_cache::resolve(build_cache, &cache_lookup, &scope, cx);
     let (git, patterns) = git::resolve(git, &mut scope, cx);
     let lookup = publish::Lookup { registries: &known_registries, resolved: &registries, builds: &known_builds, patterns: &patterns };
     let publish = publish::resolve(publish.unwrap_or_default(), &lookup, &mut scope, cx);
@@ -64,19 +75,12 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         git::warn_unused(&patterns, &scope.used, cx);
     }
     let security = security::resolve(security, cx);
-    Config {
-        vars,
-        registries,
-        git,
-        builds,
-        builder: super::BuilderSettings::default(),
-        build_cache: super::BuildCache::default(),
-        cleanup: super::Cleanup::default(),
-        publish,
-        security,
-        env_allowed,
-        assumed: false,
-    }
+    Config { vars, registries, git, builds, builder, build_cache, cleanup, publish, security, env_allowed, assumed: false }
+}
+
+/// What an absent `build_cache` reads as.
+fn written_cache() -> BuildCacheSection {
+    BuildCacheSection { mode: None, builder: None, local: None, external: None, prune: None, cleanup: None }
 }
 
 /// What every section is resolved with.

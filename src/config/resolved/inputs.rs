@@ -50,6 +50,41 @@ pub struct BuildkitOptions {
     pub bake: Option<String>,
 }
 
+impl BuildkitOptions {
+    /// The first option that is set, as the config writes it. None where a builder without BuildKit does the same.
+    pub fn first_used(&self) -> Option<&'static str> {
+        let Self {
+            secrets,
+            ssh,
+            contexts,
+            annotations,
+            network,
+            ulimits,
+            add_hosts,
+            shm_size,
+            // A builder that keeps no cache and asks for every base image anew builds everything again anyway.
+            no_cache: _,
+            no_cache_stages: _,
+            pull: _,
+            load,
+            bake,
+        } = self;
+        let used = [
+            ("secrets", !secrets.is_empty()),
+            ("ssh", !ssh.is_empty()),
+            ("build_contexts", !contexts.is_empty()),
+            ("annotations", !annotations.is_empty()),
+            ("network", network.is_some()),
+            ("ulimits", !ulimits.is_empty()),
+            ("add_hosts", !add_hosts.is_empty()),
+            ("shm_size", shm_size.is_some()),
+            ("load", *load),
+            ("bake", bake.is_some()),
+        ];
+        used.into_iter().find(|(_, used)| *used).map(|(name, _)| name)
+    }
+}
+
 /// Where the value of a BuildKit secret is: exactly one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretSource {

@@ -1,6 +1,7 @@
 //! `builds`.
 
-use super::later::{ArchiveBuild, BinaryBuild, BuildCacheWatch, BuildSecret, CommandBuild, Stage};
+use super::build_cache::NoCache;
+use super::later::{ArchiveBuild, BinaryBuild, BuildCacheWatch, CommandBuild, Stage};
 use super::{kinds, written};
 use crate::config::decode::{IdMap, Later, NameMap, OneOrMany, Scalar};
 use crate::config::span::{Spanned, Text};
@@ -49,14 +50,60 @@ written! {
         required: Option<bool>,
         /// crucible: build twice and compare.
         build_mode: Option<Later<Text>>,
-        /// BuildKit secrets.
-        secrets: Option<Later<Vec<BuildSecret>>>,
+        /// Files and variables that RUN may mount as secrets.
+        secrets: Option<Vec<BuildSecret>>,
+        /// SSH agents or keys that RUN may mount: `default`, or `id=path`.
+        ssh: Option<OneOrMany<Text>>,
+        /// Contexts by name: `build:ID`, a directory, `oci-layout://DIR`, `docker-image://REF`, a git or http URL.
+        build_contexts: Option<NameMap<Spanned<Scalar>>>,
+        /// Annotations, `[index,manifest:]key` to value. Values are templates.
+        annotations: Option<NameMap<Spanned<Scalar>>>,
+        /// Network of RUN: default, none, host.
+        network: Option<Network>,
+        /// Limits of RUN: `nofile=1024:1024`.
+        ulimits: Option<Vec<Text>>,
+        /// Host names of RUN: `name:address`.
+        add_hosts: Option<Vec<Text>>,
+        /// Size of /dev/shm in RUN.
+        shm_size: Option<Text>,
+        /// true: build every step again. A list: the steps of these stages.
+        no_cache: Option<NoCache>,
+        /// Ask for base images even when the builder has them. Default false.
+        pull: Option<bool>,
+        /// Put the image into the local docker engine too. Default false.
+        load: Option<bool>,
+        /// A bake file that defines this build, `target` in it.
+        bake: Option<Text>,
         /// A built program that is copied into the context first.
         stage: Option<Later<Stage>>,
         /// Files that invalidate caches.
         cache: Option<Later<BuildCacheWatch>>,
         /// Words for selecting builds on the command line.
         select_tags: Option<Later<Vec<Text>>>,
+    }
+}
+
+written! {
+    /// A secret of a build: a variable or a file, never the value.
+    BuildSecret {
+        /// Id that `RUN --mount=type=secret,id=` names.
+        id: Text,
+        /// Variable that holds it.
+        env: Option<Text>,
+        /// File that holds it, below the repository or absolute.
+        src: Option<Text>,
+    }
+}
+
+super::words! {
+    /// Network of RUN.
+    Network "network" {
+        /// BuildKit's own.
+        Default = "default",
+        /// None.
+        None = "none",
+        /// The host's. BuildKit must permit it.
+        Host = "host",
     }
 }
 

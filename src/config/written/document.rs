@@ -2,8 +2,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::build_cache::BuildCacheSection;
+use super::builder::BuilderSection;
 use super::builds::Builds;
-use super::later::{BuildCache, Ci, Forge, Release, Remote, Repo, Retention, Signing, Store};
+use super::later::{Ci, Forge, Release, Remote, Repo, Retention, Signing, Store};
 use super::{Git, Publish, Registry, Security, written};
 use crate::config::decode::{Cx, Decode, IdMap, Later, NameMap, Scalar};
 use crate::config::node::{Key, Node, Value};
@@ -60,6 +62,10 @@ written! {
         git: Option<Git>,
         /// What is built, by id.
         builds: Option<Builds>,
+        /// Where BuildKit is.
+        builder: Option<Spanned<BuilderSection>>,
+        /// BuildKit's cache between builds, and host cleanup.
+        build_cache: Option<BuildCacheSection>,
         /// What is published where, by id.
         publish: Option<IdMap<Publish>>,
         /// What review asks for.
@@ -68,8 +74,6 @@ written! {
         forges: Option<Later<IdMap<Forge>>>,
         /// Repositories by id.
         repos: Option<Later<IdMap<Repo>>>,
-        /// Build cache.
-        build_cache: Option<Later<BuildCache>>,
         /// What is kept.
         retention: Option<Later<Retention>>,
         /// Signing.

@@ -1,6 +1,8 @@
 //! The config as people write it: every section's shape, with places. Nothing here is checked against anything else
 //! yet; `resolve` does that. One declaration makes the type, its reader and its part of the JSON Schema.
 
+pub mod build_cache;
+mod builder;
 mod builds;
 mod document;
 mod git;
@@ -9,7 +11,8 @@ mod publish;
 mod registries;
 mod security;
 
-pub use builds::{Build, Compression, DockerBuild, DockerBuilder, Provenance};
+pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
+pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Network, Provenance};
 pub use document::Document;
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
 pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, TagEntry};

@@ -5,18 +5,6 @@ use crate::config::decode::{NameMap, OneOrMany, Scalar};
 use crate::config::span::{Spanned, Text};
 
 written! {
-    /// A build secret. Not supported yet.
-    BuildSecret {
-        /// Id the Dockerfile names.
-        id: Text,
-        /// Variable that holds it.
-        env: Option<Text>,
-        /// File that holds it.
-        file: Option<Text>,
-    }
-}
-
-written! {
     /// A built program that is copied into a context. Not supported yet.
     Stage {
         /// Build id.
