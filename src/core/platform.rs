@@ -39,6 +39,25 @@ impl Platform {
         };
         Self::new("linux", arch)
     }
+
+    /// The same platform under its usual name: aliases of architectures resolved, and the variant BuildKit would write
+    /// into an index (`linux/arm` is `linux/arm/v7`, `linux/amd64/v1` is `linux/amd64`), as containerd normalises them.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let (arch, variant) = match (self.arch.as_str(), self.variant.as_deref()) {
+            ("x86_64" | "x86-64" | "amd64", None | Some("v1")) => ("amd64", None),
+            ("x86_64" | "x86-64", variant) => ("amd64", variant),
+            ("aarch64" | "arm64", None | Some("8" | "v8")) => ("arm64", None),
+            ("aarch64", variant) => ("arm64", variant),
+            ("i386" | "x86", variant) => ("386", variant),
+            ("armhf" | "arm", None | Some("7")) => ("arm", Some("v7")),
+            ("armhf", variant) => ("arm", variant),
+            ("armel", None) => ("arm", Some("v6")),
+            (arch, variant) => (arch, variant),
+        };
+        let os = if self.os == "macos" { "darwin" } else { &self.os };
+        Self { os: os.to_owned(), arch: arch.to_owned(), variant: variant.map(str::to_owned) }
+    }
 }
 
 impl FromStr for Platform {
@@ -91,6 +110,16 @@ mod tests {
             assert_eq!(text.parse::<Platform>().map(|p| p.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("linux/arm64/v8".parse::<Platform>().map(|p| p.to_string()), Ok("linux/arm64".to_owned()));
+        for (text, usual) in [
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/i386", "linux/386"),
+        ] {
+            assert_eq!(text.parse::<Platform>().map(|p| p.normalized().to_string()), Ok(usual.to_owned()));
+        }
         for bad in ["linux", "linux/", "/amd64", "a/b/c/d", "linux/amd 64"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");
         }

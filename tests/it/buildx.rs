@@ -1,7 +1,7 @@
 //! Builds on a real BuildKit: dockerd with its buildx plugin. Nothing is pulled; images are made of `scratch` and a
 //! static busybox.
 
-mod bench;
+pub mod bench;
 
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The builder: reads the inputs, gets base images, evaluates each platform, writes the layout.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -13,6 +14,7 @@ use super::evaluate::{Bases, Build};
 use super::ignore::Ignore;
 use super::pack::Codec;
 use super::stage::{Origin, Stage};
+use crate::build::merge::{Entry, index_bytes};
 use crate::build::solve::Work;
 use crate::build::{BaseImages, BuildCx, Builder, Built};
 use crate::core::oci::{Descriptor, media_type};
@@ -190,8 +192,9 @@ fn write(cx: &BuildCx, step: &BuildStep, inputs: &Inputs, platforms: &[Platform]
             only.clone()
         }
         several => {
-            let index = json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": several });
-            put_json(&layout, media_type::OCI_INDEX, &index)?
+            let entries: Vec<Entry> = several.iter().map(Entry::from).collect();
+            let index = index_bytes(&entries, &BTreeMap::new()).map_err(|e| Error::failed("cannot write the index").because(&e))?;
+            layout.put_bytes(media_type::OCI_INDEX, &index)?
         }
     };
     layout.finish(&root)?;
