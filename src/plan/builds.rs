@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use super::fingerprint::{self, clean};
 use super::template::Scope;
-use super::types::{BuildStep, PlannedCache};
-use super::{DockerfileFacts, Inputs};
+use super::types::BuildStep;
+use super::{DockerfileFacts, Inputs, cache};
 use crate::config::{Build, DockerBuild};
 use crate::core::Timestamp;
 use crate::error::{Error, Result};
@@ -54,6 +54,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
     let plan_digest = fingerprint::of_build(id, &file.path, context, target.as_deref(), &platforms, &args);
     let labels = image_labels(scope, source_date, labels, plan_digest)?;
     let choice = inputs.surroundings.builders.get(id).unwrap_or(&inputs.surroundings.default_builder);
+    let cache = cache::of_build(inputs, id, &platforms, choice.kind)?;
     Ok(BuildStep {
         id: id.clone(),
         required: *required,
@@ -69,7 +70,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
         sbom: *sbom,
         compression: compression.clone().unwrap_or_else(|| "gzip".to_owned()),
         buildkit: buildkit.clone(),
-        cache: PlannedCache::default(),
+        cache,
         builder: choice.clone(),
     })
 }

@@ -6,7 +6,7 @@ use crate::cli::perform::masked;
 use crate::cli::session::Session;
 use crate::config::TagPolicy;
 use crate::error::Result;
-use crate::plan::{BuilderKind, Plan, PlannedDestination};
+use crate::plan::{BuildStep, BuilderKind, Plan, PlannedCache, PlannedDestination};
 use crate::report::{Table, counted};
 
 /// Runs it.
@@ -28,6 +28,7 @@ fn screen(gathered: &Gathered) -> String {
             BuilderKind::Embedded => "embedded builder",
         };
         table.row(["build", &step.id, &step.platforms.join(" "), builder, &step.builder.why]);
+        caches(&mut table, step);
     }
     for group in groups(&plan.destinations) {
         place(&mut table, &group);
@@ -36,6 +37,20 @@ fn screen(gathered: &Gathered) -> String {
         table.row(["skip", &skipped.publish, &skipped.why]);
     }
     format!("{}\n{}", headline(plan, context), table.render())
+}
+
+/// Caches in order of precedence; one that is read and written is named once.
+fn caches(table: &mut Table, step: &BuildStep) {
+    let PlannedCache { mode, from, to } = &step.cache;
+    let mut head = ("cache", step.id.as_str(), mode.as_str());
+    let written = |name: &str| to.iter().any(|cache| cache.name == name);
+    let read = |name: &str| from.iter().any(|cache| cache.name == name);
+    let reads = from.iter().map(|cache| (&cache.name, if written(&cache.name) { "reads and writes" } else { "reads" }));
+    let writes = to.iter().filter(|cache| !read(&cache.name)).map(|cache| (&cache.name, "writes"));
+    for (name, does) in reads.chain(writes) {
+        let (verb, id, mode) = std::mem::take(&mut head);
+        table.row([verb, id, mode, does, name]);
+    }
 }
 
 fn headline(plan: &Plan, context: &PipelineContext) -> String {
