@@ -28,6 +28,8 @@ pub mod path {
     pub const REHEARSAL: &str = ".stagefreight/rehearsal";
     /// Held by the one publisher of a workspace.
     pub const LOCK: &str = ".stagefreight/publish.lock";
+    /// The builder that images were built with (spec/build.md B.4).
+    pub const BUILDER: &str = ".stagefreight/runtime/docker/builder.json";
 }
 
 /// Labels on images we build.
@@ -88,6 +90,11 @@ env_vars! {
     DOCKER_TLS_VERIFY = "DOCKER_TLS_VERIFY", false, "Whether the Docker engine's certificate is checked.";
     SSH_AUTH_SOCK = "SSH_AUTH_SOCK", false, "SSH agent, for an engine at `ssh://`.";
     BUILDKIT_HOST = "BUILDKIT_HOST", false, "Endpoint of a BuildKit daemon.";
+    BUILDKIT_CERT_PATH = "BUILDKIT_CERT_PATH", false, "Directory of `ca.pem`, `cert.pem` and `key.pem` for `BUILDKIT_HOST`; by default `/buildkit-certs` where it exists.";
+    CONTAINER_HOST = "CONTAINER_HOST", false, "Endpoint of Podman's API.";
+    KUBECONFIG = "KUBECONFIG", false, "Cluster whose pods build, for `builder.backend: kubernetes`.";
+    KUBERNETES_SERVICE_HOST = "KUBERNETES_SERVICE_HOST", false, "Set in pods: the cluster whose pods build.";
+    XDG_CACHE_HOME = "XDG_CACHE_HOME", false, "Where locks of builders and caches of private BuildKit daemons are kept, below `stagefreight`.";
     BUILDX_CONFIG = "BUILDX_CONFIG", false, "Directory of buildx state.";
     SSL_CERT_FILE = "SSL_CERT_FILE", false, "Additional certificate authorities (PEM).";
     HTTP_PROXY = "HTTP_PROXY", false, "Proxy for http.";

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{self, Found};
+use super::backend::{self, Found, Need, Resolution, Thoroughness};
+use crate::config::BuilderSettings;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::plan::{BuilderChoice, BuilderKind};
@@ -21,19 +22,51 @@ pub struct Available {
     pub buildx: Option<Found>,
     /// Why there is none, one sentence; empty when there is.
     pub why_not: String,
+    /// The config names a backend, so that no other builder may take its place.
+    pub insists: bool,
 }
 
-/// Looks, for at most two seconds, with real connections.
+impl Available {
+    /// Nobody was asked.
+    pub fn unasked() -> Self {
+        Self { buildx: None, why_not: "BuildKit was not asked for".to_owned(), insists: false }
+    }
+}
+
+impl From<&Resolution> for Available {
+    fn from(resolution: &Resolution) -> Self {
+        Self { buildx: Found::of(resolution), why_not: resolution.why_not().to_owned(), insists: resolution.insists }
+    }
+}
+
+/// Looks for what builds images, for at most two seconds, with real connections, and tells `-v` what every candidate
+/// said.
+pub async fn look(
+    world: &World,
+    workspace: &Path,
+    settings: &BuilderSettings,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Resolution> {
+    let resolution = backend::resolve(world, workspace, settings, Need::IMAGES, Thoroughness::First, cancel).await?;
+    for line in resolution.details() {
+        events.detail(line);
+    }
+    let found = resolution.backend().is_some();
+    events.detail(format!(
+        "{}: {} ({} ms)",
+        if found { "BuildKit answers" } else { "no BuildKit" },
+        resolution.sentence(),
+        resolution.elapsed.as_millis()
+    ));
+    Ok(resolution)
+}
+
+/// Looks with the settings of a config that says nothing.
 pub async fn probe(world: &World, workspace: &Path, events: &Events, cancel: &CancellationToken) -> Available {
-    match backend::find(world, workspace, cancel).await {
-        Ok(found) => {
-            events.detail(format!("BuildKit answers: {found}"));
-            Available { buildx: Some(found), why_not: String::new() }
-        }
-        Err(why_not) => {
-            events.detail(format!("no BuildKit: {why_not}"));
-            Available { buildx: None, why_not }
-        }
+    match look(world, workspace, &BuilderSettings::default(), events, cancel).await {
+        Ok(resolution) => Available::from(&resolution),
+        Err(error) => Available { buildx: None, why_not: error.to_string(), insists: false },
     }
 }
 
@@ -66,6 +99,10 @@ pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice>
                 .hint("set `builder: buildx`, or take out what needs BuildKit")),
         },
         (None | Some("auto"), Some(found)) => choice(BuilderKind::Buildx, format!("BuildKit answers: {found}")),
+        (None | Some("auto"), None) if available.insists => {
+            Err(Error::missing(format!("build {} cannot be built: {}", facts.build, available.why_not))
+                .hint("the config's `builder` section names this backend; start it, or take the section out"))
+        }
         (None | Some("auto"), None) => match obstacle(facts) {
             None => choice(BuilderKind::Embedded, format!("{}, and the Dockerfile needs no BuildKit", available.why_not)),
             Some(obstacle) => {
@@ -101,11 +138,11 @@ mod tests {
             endpoint: Endpoint::Engine("default".into()),
             buildkit: Some("0.12.5".into()),
         };
-        Available { buildx: Some(found), why_not: String::new() }
+        Available { buildx: Some(found), why_not: String::new(), insists: false }
     }
 
     fn without() -> Available {
-        Available { buildx: None, why_not: "docker is not installed and buildx is not installed".into() }
+        Available { buildx: None, why_not: "docker is not installed and buildx is not installed".into(), insists: false }
     }
 
     #[test]
@@ -148,6 +185,11 @@ mod tests {
                 facts(Some("buildx"), None),
                 without(),
                 "Missing: build app is configured for buildx, but docker is not installed and buildx is not installed",
+            ),
+            (
+                facts(None, None),
+                Available { insists: true, ..without() },
+                "Missing: build app cannot be built: docker is not installed and buildx is not installed",
             ),
             (facts(Some("podman"), None), without(), "Usage: build app: builder `podman` is not known"),
         ];

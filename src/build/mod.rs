@@ -18,6 +18,6 @@ pub mod solve;
 pub mod spawn;
 mod stored;
 
-pub use choose::{Available, Facts, choose, probe};
+pub use choose::{Available, Facts, choose, look, probe};
 pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built, Login, Logins};
 pub use stored::StoredBaseImages;

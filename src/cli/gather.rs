@@ -132,11 +132,8 @@ fn unreadable(error: &PathError) -> Error {
 async fn builders(session: &Session, config: &Config, files: &[(String, String)]) -> Result<BTreeMap<String, BuilderChoice>> {
     // Asking BuildKit takes time: not for builds that want something else.
     let asks = config.builds.values().any(|build| build.docker.builder.as_deref() != Some("embedded"));
-    let available = if asks {
-        build::probe(&session.world, &session.directory, &session.events, &session.cancel).await
-    } else {
-        build::Available { buildx: None, why_not: "BuildKit was not asked for".to_owned() }
-    };
+    let available =
+        if asks { build::Available::from(session.resolution(&config.builder).await?.as_ref()) } else { build::Available::unasked() };
     let mut builders = BTreeMap::new();
     for build in config.builds.values() {
         let Some(text) = dockerfile_of(build, files) else { continue };

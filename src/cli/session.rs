@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use super::document::Document;
+use crate::build::backend::Resolution;
+use crate::config::BuilderSettings;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Events, Sink};
 use crate::names;
@@ -43,6 +45,8 @@ pub struct Session {
     pub cancel: CancellationToken,
     renderer: Arc<dyn Sink>,
     terminated: Arc<AtomicBool>,
+    /// Where BuildKit is: asked once per command.
+    resolution: tokio::sync::OnceCell<Arc<Resolution>>,
 }
 
 impl Session {
@@ -75,8 +79,18 @@ impl Session {
             cancel: CancellationToken::new(),
             renderer,
             terminated: Arc::default(),
+            resolution: tokio::sync::OnceCell::new(),
             world,
         })
+    }
+
+    /// Where BuildKit is. Only the first call of a command asks; a command has one config.
+    pub async fn resolution(&self, settings: &BuilderSettings) -> Result<Arc<Resolution>> {
+        let look = || async {
+            let found = crate::build::look(&self.world, &self.directory, settings, &self.events, &self.cancel).await?;
+            Ok(Arc::new(found))
+        };
+        self.resolution.get_or_try_init(look).await.map(Arc::clone)
     }
 
     /// A path below the workspace.

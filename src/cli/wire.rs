@@ -116,9 +116,10 @@ impl Wiring {
                 Box::new(embedded::Embedded::new(vec![stored, Arc::clone(&self.bases)]))
             }
             BuilderKind::Buildx => {
-                let found = backend::find(&session.world, &session.directory, &session.cancel).await;
-                let found =
-                    found.map_err(|why| Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {why}", step.id)))?;
+                let resolution = session.resolution(&crate::config::BuilderSettings::default()).await?;
+                let found = backend::Found::of(&resolution).ok_or_else(|| {
+                    Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {}", step.id, resolution.why_not()))
+                })?;
                 Box::new(buildx::OneNode::new(&session.world, found, repository))
             }
         })

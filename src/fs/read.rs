@@ -50,6 +50,13 @@ pub fn is_dir(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
+/// Is it a file somebody may run, links followed?
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
 /// Length of a file in bytes.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn size_of(path: &Path) -> Result<u64> {

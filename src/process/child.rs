@@ -260,12 +260,22 @@ impl Child {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "process is the one way to children")]
     fn spawn(&self) -> Result<tokio::process::Child, ChildError> {
+        let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        self.start(stdin, Stdio::piped(), Stdio::piped())
+    }
+
+    /// The program's name, for messages.
+    pub(super) fn program_name(&self) -> String {
+        self.program.display().to_string()
+    }
+
+    /// Starts it in a process group of its own.
+    #[expect(clippy::disallowed_methods, reason = "process is the one way to children")]
+    pub(super) fn start(&self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<tokio::process::Child, ChildError> {
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.args).env_clear().envs(&self.env).process_group(0).kill_on_drop(true);
-        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
         if let Some(dir) = &self.cwd {
             command.current_dir(dir);
         }

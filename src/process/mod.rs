@@ -2,5 +2,7 @@
 //! else, deadlines, kill of the whole process group, bounded and redacted capture.
 
 mod child;
+mod connected;
 
 pub use child::{Child, ChildError, Finished, Line, StreamName};
+pub use connected::Connected;

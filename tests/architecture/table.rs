@@ -133,6 +133,7 @@ const BUILDING: &[May] = &[
     Use("store"),
     Use("process"),
     Use("manifest"),
+    Use("config"),
     Use("plan"),
 ];
 

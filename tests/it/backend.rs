@@ -1,1 +1,4 @@
-//! Backends, builders and spawned daemons.
+//! Backends, builders and spawned daemons, on real daemons and on sockets that only look like ones.
+
+mod place;
+mod resolution;

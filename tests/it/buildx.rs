@@ -3,7 +3,6 @@
 
 pub mod bench;
 
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -183,37 +182,6 @@ async fn secrets_of_the_environment_are_masked_wherever_a_build_prints_them() {
     let error = bench.build(&step).await.expect_err("it fails");
     let shown = format!("{}{}", told(&error), bench.shown());
     assert!(!shown.contains(secret) && shown.contains("got ***"), "{shown}");
-}
-
-#[tokio::test]
-async fn without_a_working_buildkit_the_reason_is_plain() {
-    let empty = tempfile::tempdir().expect("dir");
-    let bench = Bench::new("FROM scratch\n").env("PATH", empty.path().display().to_string());
-    assert_eq!(bench.probe().await.why_not, "docker is not installed and buildx is not installed");
-
-    // A socket file that nobody listens on.
-    let dead = empty.path().join("dead.sock");
-    drop(UnixListener::bind(&dead).expect("socket"));
-    let bench = Bench::new("FROM scratch\n").env("DOCKER_HOST", format!("unix://{}", dead.display()));
-    let why = bench.probe().await.why_not;
-    assert!(why.starts_with(&format!("the docker engine at DOCKER_HOST = unix://{} does not answer: ", dead.display())), "{why}");
-    let bench = Bench::new("FROM scratch\n").env("BUILDKIT_HOST", format!("unix://{}", dead.display()));
-    let why = bench.probe().await.why_not;
-    assert!(why.starts_with(&format!("BuildKit at BUILDKIT_HOST = unix://{} does not answer: ", dead.display())), "{why}");
-}
-
-#[tokio::test]
-async fn an_endpoint_that_accepts_and_hangs_is_given_up_in_time() {
-    let dir = tempfile::tempdir().expect("dir");
-    let hanging = dir.path().join("hanging.sock");
-    let _listener = UnixListener::bind(&hanging).expect("socket");
-    for name in ["DOCKER_HOST", "BUILDKIT_HOST"] {
-        let bench = Bench::new("FROM scratch\n").env(name, format!("unix://{}", hanging.display()));
-        let started = Instant::now();
-        let available = bench.probe().await;
-        assert!(available.buildx.is_none() && available.why_not.contains("does not answer: nothing within 2.0s"), "{name}: {available:?}");
-        assert!(started.elapsed() < Duration::from_secs(4), "{name}: {:?}", started.elapsed());
-    }
 }
 
 #[tokio::test]

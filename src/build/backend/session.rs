@@ -5,18 +5,33 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::candidate::Source;
+use super::docker_config::{self, MAX_CONFIG};
+use super::kind::BackendKind;
+use super::program::Program;
+use super::resolution::Backend;
 use crate::error::{Error, Result};
 use crate::fs::{self, Scratch};
 use crate::names::env;
+use crate::process::Child;
 use crate::world::World;
 
-/// A docker `config.json` is small; a larger one is not one.
-const MAX_CONFIG: u64 = 1024 * 1024;
+/// Set in pods, beside [`env::KUBERNETES_SERVICE_HOST`].
+const KUBERNETES_SERVICE_PORT: &str = "KUBERNETES_SERVICE_PORT";
 
 /// Private scratch outside the workspace: a build context must never contain what lies here.
 #[derive(Debug)]
 pub struct Session {
     scratch: Scratch,
+    /// How children reach the backend, once one was chosen; until then they get what our environment says.
+    reach: Option<Reach>,
+}
+
+/// What children are told of the backend: the program's file, and the variables that name the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Reach {
+    program: PathBuf,
+    env: Vec<(&'static str, String)>,
 }
 
 /// The fields of docker's `config.json` that decide how the plugin and the engine are found. Credentials are not among
@@ -33,10 +48,45 @@ struct DockerConfig {
 impl Session {
     /// Makes the directories. `workspace` is where they must not be.
     pub fn open(world: &World, workspace: &Path) -> Result<Self> {
-        let session = Self { scratch: Scratch::below(&outside(world, workspace)?, "buildx")? };
+        let session = Self { scratch: Scratch::below(&outside(world, workspace)?, "buildx")?, reach: None };
         fs::create_dir(&session.buildx_config())?;
         session.write_docker_config(world)?;
         Ok(session)
+    }
+
+    /// The same for one backend: children run this program and reach this engine, whatever our environment names.
+    pub fn reaching(world: &World, workspace: &Path, program: &Program, backend: &Backend) -> Result<Self> {
+        let mut env = Vec::new();
+        match (&backend.source, &backend.place) {
+            (Source::Context(name), _) => env.push((env::DOCKER_CONTEXT, name.clone())),
+            (_, Some(place)) if backend.engine.is_some() => {
+                env.push((env::DOCKER_HOST, place.address.to_string()));
+                if let Some(dir) = place.tls.as_ref().and_then(|tls| tls.ca.parent()) {
+                    env.push((env::DOCKER_CERT_PATH, dir.display().to_string()));
+                    env.push((env::DOCKER_TLS_VERIFY, "1".to_owned()));
+                }
+            }
+            _ => {}
+        }
+        for name in [env::KUBECONFIG, env::KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT] {
+            let value = world.env.get(name).filter(|_| backend.kind == BackendKind::Kubernetes);
+            env.extend(value.map(|value| (name, value.to_owned())));
+        }
+        Ok(Self { reach: Some(Reach { program: program.path.clone(), env }), ..Self::open(world, workspace)? })
+    }
+
+    /// The child itself, told where the engine is.
+    pub(super) fn child(&self, world: &World, program: &str) -> Child {
+        let Some(reach) = &self.reach else {
+            let names = [env::DOCKER_HOST, env::DOCKER_CONTEXT, env::DOCKER_CERT_PATH, env::DOCKER_TLS_VERIFY];
+            return names.iter().fold(Child::new(world, program), |child, name| child.pass(world, name));
+        };
+        reach.env.iter().fold(Child::new(world, &reach.program), |child, (name, value)| child.env(*name, value.clone()))
+    }
+
+    /// Does the child of [`Tool::Docker`] run the plugin itself?
+    pub(super) fn runs_the_plugin(&self) -> bool {
+        self.reach.is_some()
     }
 
     /// For `DOCKER_CONFIG`.
@@ -55,11 +105,7 @@ impl Session {
     }
 
     fn write_docker_config(&self, world: &World) -> Result<()> {
-        let theirs = match (world.env.get(env::DOCKER_CONFIG), world.env.get(env::HOME)) {
-            (Some(dir), _) => Some(world.cwd.join(dir)),
-            (None, Some(home)) => Some(Path::new(home).join(".docker")),
-            (None, None) => None,
-        };
+        let theirs = docker_config::directory(world);
         let mut config = DockerConfig::default();
         if let Some(theirs) = theirs {
             if let Ok(bytes) = fs::read_bounded(&theirs.join("config.json"), MAX_CONFIG) {

@@ -15,17 +15,20 @@ pub enum Tool {
     Docker,
     /// The `buildx` binary by itself.
     Standalone,
+    /// `buildctl`, which reaches a BuildKit daemon at an address and nothing else.
+    Buildctl,
 }
 
 impl Tool {
-    /// Both, in the order they are tried.
-    pub const ALL: [Self; 2] = [Self::Docker, Self::Standalone];
+    /// All, in the order they are tried.
+    pub const ALL: [Self; 3] = [Self::Docker, Self::Standalone, Self::Buildctl];
 
     /// The program's name.
     pub fn program(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Standalone => "buildx",
+            Self::Buildctl => "buildctl",
         }
     }
 
@@ -33,24 +36,22 @@ impl Tool {
     pub fn buildx(self, world: &World, session: &Session) -> Child {
         let child = self.bare(world, session);
         match self {
-            Self::Docker => child.arg("buildx"),
-            Self::Standalone => child,
+            Self::Docker if !session.runs_the_plugin() => child.arg("buildx"),
+            Self::Docker | Self::Standalone | Self::Buildctl => child,
         }
     }
 
-    /// A child of the program itself, as `docker info` needs it.
+    /// A child of the program itself, told where the engine is.
     pub fn bare(self, world: &World, session: &Session) -> Child {
-        let mut child = Child::new(world, self.program())
+        session
+            .child(world, self.program())
+            .pass(world, env::SSH_AUTH_SOCK)
             .env(env::DOCKER_CONFIG, session.docker_config().display().to_string())
             .env(env::BUILDX_CONFIG, session.buildx_config().display().to_string())
             // What buildx adds by itself differs between versions; every build says what it wants.
             .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
             .env("DOCKER_CLI_HINTS", "false")
-            .env(env::NO_COLOR, "1");
-        for name in [env::DOCKER_HOST, env::DOCKER_CONTEXT, env::DOCKER_CERT_PATH, env::DOCKER_TLS_VERIFY, env::SSH_AUTH_SOCK] {
-            child = child.pass(world, name);
-        }
-        child
+            .env(env::NO_COLOR, "1")
     }
 }
 
@@ -59,6 +60,7 @@ impl fmt::Display for Tool {
         f.write_str(match self {
             Self::Docker => "docker buildx",
             Self::Standalone => "buildx",
+            Self::Buildctl => "buildctl",
         })
     }
 }
