@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::core::PathError;
+use crate::core::{Failure, PathError};
 
 /// What went wrong, as far as the exit code is concerned (design: "Errors, exits, output").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +105,7 @@ struct Inner {
     excerpt: Option<String>,
     notes: Vec<String>,
     hint: Option<String>,
+    failure: Option<Box<Failure>>,
 }
 
 /// Shorthand of every fallible function outside the rooms with errors of their own.
@@ -113,7 +114,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a kind with a lower-case sentence naming what was being done and to which thing.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { inner: Box::new(Inner { kind, message: message.into(), excerpt: None, notes: Vec::new(), hint: None }) }
+        Self { inner: Box::new(Inner { kind, message: message.into(), excerpt: None, notes: Vec::new(), hint: None, failure: None }) }
     }
 
     /// Kind `Failed`.
@@ -181,6 +182,13 @@ impl Error {
         self
     }
 
+    /// What the failed build left behind, for annotations and `failure-detail.json`.
+    #[must_use]
+    pub fn failure(mut self, failure: Failure) -> Self {
+        self.inner.failure = Some(Box::new(failure));
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.inner.kind
@@ -194,6 +202,11 @@ impl Error {
     /// The next action, when there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.inner.hint.as_deref()
+    }
+
+    /// What a failed build left behind, when that is what failed.
+    pub fn failure_detail(&self) -> Option<&Failure> {
+        self.inner.failure.as_deref()
     }
 
     /// Detail lines.

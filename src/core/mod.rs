@@ -3,6 +3,7 @@
 
 pub mod digest;
 pub mod duration;
+pub mod failure;
 pub mod oci;
 pub mod path_error;
 pub mod platform;
@@ -14,6 +15,7 @@ pub mod timestamp;
 pub mod version;
 
 pub use digest::{Algorithm, Digest, Digester};
+pub use failure::{Failure, Problem};
 pub use path_error::PathError;
 pub use platform::Platform;
 pub use reference::{Reference, Repository, Tag};

@@ -16,7 +16,7 @@ pub use atomic::{TEMPORARY_PREFIX, create_dir, rename, symlink, sync_dir, write_
 pub use file::{create_private, link_or_copy, move_file, open_regular, read_regular, set_mode, sync_file, sync_tree, write_private};
 pub use linked::{link_count, link_file, modified, names_in, open_writable, remove_file};
 pub use lock::{Lock, LockError};
-pub use read::{exists, is_dir, is_executable, is_present, open, read_bounded, real_path, remove_tree, size_of};
+pub use read::{exists, is_dir, is_executable, is_file, is_present, open, read_bounded, real_path, remove_tree, size_of};
 pub use scratch::Scratch;
 pub use stream::{create_new, read_link};
 pub use walk::{Entry, EntryKind, walk};

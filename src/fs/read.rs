@@ -57,6 +57,12 @@ pub fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Is it a file, not through a link?
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn is_file(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+}
+
 /// Length of a file in bytes.
 #[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn size_of(path: &Path) -> Result<u64> {
