@@ -1,3 +1,5 @@
+//! Merging layouts made here: order, bytes, and everything that is refused.
+
 #![expect(clippy::disallowed_methods, reason = "tests damage layouts")]
 
 use std::collections::BTreeMap;
