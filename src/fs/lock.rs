@@ -33,6 +33,16 @@ impl Lock {
         }
     }
 
+    /// Takes a lock that others may share, at once, or says who holds it alone.
+    pub fn try_share(path: &Path) -> Result<Self, LockError> {
+        let file = open(path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(PathError::at("lock", path)(error).into()),
+        }
+    }
+
     /// Waits for the lock. Blocks the thread.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let file = open(path)?;

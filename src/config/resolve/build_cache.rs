@@ -131,8 +131,8 @@ fn registry_place(
 
 fn s3_options(options: Option<NameMap<Spanned<Scalar>>>, span: Span, cx: &mut Cx) -> Option<IndexMap<String, String>> {
     const NEEDED: [&str; 2] = ["bucket", "region"];
-    const KNOWN: [&str; 8] =
-        ["bucket", "region", "prefix", "name", "endpoint_url", "use_path_style", "upload_parallelism", "touch_refresh"];
+    // Not `name`: that is the branch's, and a name for all of them would make every export replace every other.
+    const KNOWN: [&str; 7] = ["bucket", "region", "prefix", "endpoint_url", "use_path_style", "upload_parallelism", "touch_refresh"];
     let mut resolved = IndexMap::new();
     for (key, value) in options.map(|options| options.entries).unwrap_or_default() {
         if ["access_key_id", "secret_access_key", "session_token"].contains(&key.text.as_str()) {

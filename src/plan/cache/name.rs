@@ -17,8 +17,8 @@ const MAX_REF_TEXT: usize = 119;
 const SHORT: usize = 8;
 const MARK: usize = SHORT + 1;
 
-/// Longest prefix: leaves the text of a branch 45 characters before its hash.
-const MAX_PREFIX: usize = 64;
+/// Longest prefix: leaves the text of a branch 69 characters before its hash.
+const MAX_PREFIX: usize = 40;
 
 /// `repoHash`: the first 8 bytes of the SHA-256 of a repository's id as 16 hex digits. Takes the text as it is; what
 /// makes ids equal is [`RepositoryId`].
@@ -261,13 +261,13 @@ mod tests {
         ] {
             assert_eq!(check_prefix(bad).expect_err(bad).message(), why);
         }
-        assert!(check_prefix(&"p".repeat(65)).is_err());
+        assert!(check_prefix(&"p".repeat(41)).is_err());
     }
 
     #[test]
     fn the_whole_tag_has_one_budget() {
         let id = RepositoryId::of_address("https://gitlab.com/org/repo").expect("an address");
-        for prefix in ["cache", &"p".repeat(64)] {
+        for prefix in ["cache", &"p".repeat(40)] {
             let scope = Scope::new(prefix, &id).expect("a prefix");
             let long = "feature/".to_owned() + &"x".repeat(300);
             let (one, other) = (scope.tag(&long), scope.tag(&format!("{long}y")));
@@ -280,7 +280,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_branch_of_every_repository_has_a_tag_of_its_scope(
-            prefix in "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,70}",
+            prefix in "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,45}",
             id in "\\PC{0,40}",
             other in "\\PC{0,40}",
             branch in "\\PC{0,200}",
