@@ -1,21 +1,29 @@
 //! One call of BuildKit. A build is one or several: one for all platforms where a single node serves them, else one per
 //! node, whose results are merged. Implemented by `buildx` and `buildctl`.
 //!
-//! What both need lies here: a copy of the Dockerfile whose ignore file keeps `.stagefreight/` out (`context`), progress
-//! turned into events (`follower`, `progress`), and either a checked OCI layout (`outcome`) or an error that fits on one
-//! screen (`failure`).
+//! What both need lies here. Before the call (`given`): a copy of the Dockerfile whose ignore file keeps
+//! `.stagefreight/` out (`context`), secrets (`secrets`), directories and images by name (`contexts`), and a docker
+//! config with the credentials of the registries the build reads (`auth`). During it (`call`): progress turned into
+//! events (`follower`, `progress`). After it: a checked OCI layout (`outcome`), or an error that fits on one screen
+//! (`failure`).
 
-pub(in crate::build) mod context;
-pub(in crate::build) mod failure;
+mod auth;
+mod call;
+mod context;
+mod contexts;
+pub(in crate::build) mod csv;
+mod failure;
 mod follower;
-pub(in crate::build) mod outcome;
+mod given;
+mod layers;
+mod outcome;
 mod plain;
 mod progress;
 mod rawjson;
+mod secrets;
 #[cfg(test)]
 pub(in crate::build) mod tests;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,9 +32,14 @@ use super::port::BuildCx;
 use crate::core::{BoxFuture, Digest};
 use crate::error::{Error, Result};
 use crate::plan::BuildStep;
-use crate::process::ChildError;
 
-pub(in crate::build) use follower::{Follower, Progress};
+pub(in crate::build) use call::{Attempt, run};
+pub(in crate::build) use contexts::NamedContext;
+pub(in crate::build) use follower::Progress;
+pub(in crate::build) use given::{Given, cache_flag};
+
+pub use layers::{LayerEvent, layer_events};
+pub use secrets::check_secrets;
 
 /// What one call is asked.
 #[derive(Debug)]
@@ -37,8 +50,6 @@ pub struct Solve<'a> {
     pub platforms: &'a [String],
     /// Who builds.
     pub node: &'a Node,
-    /// `build:<id>` contexts of the step, resolved: context name → where the layout of that build is, and its root.
-    pub contexts: &'a BTreeMap<String, (PathBuf, Digest)>,
     /// Where the OCI layout goes; does not exist yet.
     pub layout: PathBuf,
 }
@@ -96,9 +107,12 @@ pub trait Solver: Send + Sync {
     fn solve<'a>(&'a self, cx: &'a BuildCx, solve: &'a Solve<'a>) -> BoxFuture<'a, Result<Solved>>;
 }
 
-/// Why a call's child did not run to its end.
-pub(in crate::build) fn interrupted(step: &BuildStep, error: ChildError) -> Error {
-    let timed_out = matches!(error, ChildError::Deadline { .. });
-    let error = Error::from(error).context(format!("build {}", step.id));
-    if timed_out { error.hint("look for a step that waits for input or for the network") } else { error }
+/// The mode of the provenance attestation a step asks for.
+pub(in crate::build) fn provenance(step: &BuildStep) -> Result<Option<&'static str>> {
+    match step.provenance.as_deref() {
+        None | Some("false") => Ok(None),
+        Some("min") => Ok(Some("mode=min")),
+        Some("max") => Ok(Some("mode=max")),
+        Some(other) => Err(Error::usage(format!("build {}: provenance `{other}` is not known", step.id)).hint("use false, min or max")),
+    }
 }

@@ -8,7 +8,7 @@ use super::fingerprint::{self, clean};
 use super::template::Scope;
 use super::types::BuildStep;
 use super::{DockerfileFacts, Inputs, cache};
-use crate::config::{Build, DockerBuild};
+use crate::config::{Build, BuildkitOptions, DockerBuild};
 use crate::core::Timestamp;
 use crate::error::{Error, Result};
 use crate::names::label;
@@ -28,20 +28,26 @@ fn ordered(builds: &IndexMap<String, Build>) -> Result<Vec<&Build>> {
     let mut order: Vec<&Build> = Vec::with_capacity(builds.len());
     let mut pending: Vec<&Build> = builds.values().collect();
     while !pending.is_empty() {
-        let is_done = |id: &String| order.iter().any(|build| build.id == *id);
-        let Some(next) = pending.iter().position(|build| build.depends_on.iter().all(is_done)) else {
+        let is_done = |id: &str| order.iter().any(|build| build.id == id);
+        let Some(next) = pending.iter().position(|build| dependencies(build).all(is_done)) else {
             let names = pending.iter().map(|build| build.id.as_str()).collect::<Vec<_>>().join(", ");
             return Err(Error::usage(format!("builds depend on each other in a circle, or on builds that do not exist: {names}"))
-                .hint("correct `depends_on` of one of them"));
+                .hint("correct `depends_on`, or a `build:` of `build_contexts`, of one of them"));
         };
         order.push(pending.remove(next));
     }
     Ok(order)
 }
 
+/// Builds that come first: those named, and those whose image this one is built with.
+fn dependencies(build: &Build) -> impl Iterator<Item = &str> {
+    let images = build.docker.buildkit.contexts.values().filter_map(|context| context.strip_prefix("build:"));
+    build.depends_on.iter().map(String::as_str).chain(images)
+}
+
 fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &Build) -> Result<BuildStep> {
     // No `..`: a new setting must reach the plan or be named here.
-    let Build { id, required, depends_on, docker } = build;
+    let Build { id, required, depends_on: _, docker } = build;
     let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression, buildkit } = docker;
     let file = find_dockerfile(inputs, dockerfile.as_deref())?;
     inside(context, "context")?;
@@ -58,7 +64,12 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
     Ok(BuildStep {
         id: id.clone(),
         required: *required,
-        depends_on: depends_on.clone(),
+        depends_on: dependencies(build).fold(Vec::new(), |mut all, id| {
+            if !all.iter().any(|known| known == id) {
+                all.push(id.to_owned());
+            }
+            all
+        }),
         dockerfile: file.path.clone(),
         context: clean(context),
         target: target.clone(),
@@ -69,7 +80,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
         provenance: provenance.clone(),
         sbom: *sbom,
         compression: compression.clone().unwrap_or_else(|| "gzip".to_owned()),
-        buildkit: buildkit.clone(),
+        buildkit: rendered(scope, buildkit)?,
         cache,
         builder: choice.clone(),
     })
@@ -126,6 +137,17 @@ fn arguments(
         }
     }
     Ok(args)
+}
+
+/// Values of annotations and contexts are templates.
+fn rendered(scope: &Scope<'_>, options: &BuildkitOptions) -> Result<BuildkitOptions> {
+    let mut options = options.clone();
+    for (what, values) in [("annotation", &mut options.annotations), ("context", &mut options.contexts)] {
+        for (name, value) in values {
+            *value = scope.text(value).map_err(|error| error.context(format!("{what} `{name}`")))?;
+        }
+    }
+    Ok(options)
 }
 
 fn image_labels(

@@ -178,6 +178,13 @@ impl Child {
         self
     }
 
+    /// Masks what this redactor knows, instead of the secrets of the environment alone. It should know those too.
+    #[must_use]
+    pub fn masking(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// Keeps the output as it is. Only for children whose output *is* a secret and goes nowhere but into one
     /// (credential helpers): redaction would hand out the mask as the password.
     #[must_use]

@@ -1,6 +1,5 @@
 //! A build on the one BuildKit that was found: makes the builder and passes the step on in a single call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +46,7 @@ impl OneNode {
         if let Some(deadline) = self.deadline {
             buildx = buildx.with_deadline(deadline);
         }
-        let contexts = BTreeMap::new();
-        let solve = Solve { step, platforms: &step.platforms, node: &node, contexts: &contexts, layout: cx.scratch.join("layout") };
+        let solve = Solve { step, platforms: &step.platforms, node: &node, layout: cx.scratch.join("layout") };
         let solved = buildx.solve(cx, &solve).await?;
         Ok(Built {
             digest: solved.digest,

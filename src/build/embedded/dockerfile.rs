@@ -199,10 +199,10 @@ impl Dockerfile {
             let image = self.lexer.word(&self.stages[at].image, globals).unwrap_or_default();
             pending.extend(self.earlier(at, &image));
             for step in &self.stages[at].steps {
-                if let Verb::Copy(copy) = &step.instruction
-                    && let Some(from) = copy.option("from")
-                {
-                    pending.extend(self.copied_from(at, from));
+                match &step.instruction {
+                    Verb::Copy(copy) => pending.extend(copy.option("from").and_then(|from| self.copied_from(at, from))),
+                    Verb::Foreign("RUN", _) => pending.extend(mounted(&step.text).filter_map(|from| self.copied_from(at, from))),
+                    _ => {}
                 }
             }
         }
@@ -228,6 +228,12 @@ impl Dockerfile {
         }
         globals
     }
+}
+
+/// Stages and images that a `RUN --mount=…,from=NAME` names.
+fn mounted(run: &str) -> impl Iterator<Item = &str> {
+    let mounts = run.split_whitespace().filter_map(|word| word.strip_prefix("--mount="));
+    mounts.flat_map(|mount| mount.split(',')).filter_map(|field| field.strip_prefix("from="))
 }
 
 /// The first thing in a Dockerfile that only BuildKit can do, as line and reason; `None` when the embedded builder can

@@ -42,6 +42,18 @@ pub fn report(step: &BuildStep, tracker: &Tracker) -> Error {
     error.hint(hint(&cause, &last_word, step))
 }
 
+/// Why a cache could not be written, when that is what failed (spec/build.md D.5).
+pub fn of_cache_export(tracker: &Tracker) -> Option<String> {
+    const SAID: [&str; 4] = ["exporting cache", "failed to export cache", "error writing layer blob", "insufficient_scope"];
+    if let Some(failed) = tracker.failed() {
+        let is_export = failed.name.starts_with("exporting cache");
+        let is_image = failed.name.starts_with("exporting to ") && SAID[1..].iter().any(|said| failed.error.contains(said));
+        return (is_export || is_image).then(|| cut(&plain_reason(&failed.error)));
+    }
+    let last_word = last_word(&tracker.said());
+    SAID.iter().any(|said| last_word.to_lowercase().contains(said)).then(|| cut(&plain_reason(&last_word)))
+}
+
 /// The lines of the Dockerfile buildx points at.
 struct Excerpt {
     line: u32,

@@ -36,14 +36,8 @@ pub struct Follower {
 
 impl Follower {
     /// For the build of this id, run by `tool`, whose output may hold what `redactor` knows.
-    pub fn new(build: &str, tool: &'static str, events: Events, redactor: Redactor, rawjson: bool) -> Self {
-        let format = if rawjson { Progress::RawJson } else { Progress::Plain };
+    pub fn new(build: &str, tool: &'static str, events: Events, redactor: Redactor, format: Progress) -> Self {
         Self { format, rawjson: RawJson::default(), tracker: Tracker::new(build, tool, events, redactor) }
-    }
-
-    /// The form to ask the tool for.
-    pub fn format(&self) -> Progress {
-        self.format
     }
 
     /// Takes the next line in.

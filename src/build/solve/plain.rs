@@ -1,32 +1,100 @@
 //! Reads `--progress=plain`, which buildx before 0.13 has nothing better than (spec/build.md C.8).
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use regex::Regex;
 
 use super::progress::{Mark, Tracker};
 
-/// Takes the next line in. Lines are `#N name`, `#N CACHED`, `#N DONE 1.2s`, `#N ERROR: why`, `#N 0.123 output`, and
-/// text of the tool itself.
-pub fn line(line: &str, tracker: &mut Tracker) {
-    let Some((number, rest)) = line.strip_prefix('#').and_then(|text| text.split_once(' ')) else {
-        if !line.trim().is_empty() {
-            tracker.text(line);
+/// A line about a step: `#7 …`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Number of the step.
+    pub number: u64,
+    /// What is said of it.
+    pub said: Said<'a>,
+}
+
+/// What a line says of its step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// `[internal] load .dockerignore`: a chore of BuildKit's.
+    Internal(&'a str),
+    /// `[stage 2/5] RUN make`: a step of the Dockerfile begins.
+    Opens {
+        /// Platform and stage, or empty.
+        stage: &'a str,
+        /// `2/5`.
+        position: &'a str,
+        /// `RUN`.
+        instruction: &'a str,
+        /// `make`.
+        detail: &'a str,
+    },
+    /// `CACHED`.
+    Cached,
+    /// `DONE 1.2s`.
+    Done(Duration),
+    /// `ERROR: why`.
+    Failed(&'a str),
+    /// `0.123 text`: a line of its output.
+    Output(&'a str),
+    /// Anything else: its name, or progress of it.
+    Other(&'a str),
+}
+
+#[expect(clippy::unwrap_used, reason = "the pattern is a constant, which the tests compile")]
+static OPENS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\[([^\]]*?) ?(\d+/\d+)\] (\w+)\s*(.*)").unwrap());
+
+impl<'a> Line<'a> {
+    /// Reads a line; `None` when it is not about a step.
+    pub fn read(line: &'a str) -> Option<Self> {
+        let (number, rest) = line.strip_prefix('#')?.split_once(' ')?;
+        let number = number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok())??;
+        let said = if rest.starts_with("[internal]") {
+            Said::Internal(rest)
+        } else if let Some([stage, position, instruction, detail]) = OPENS.captures(rest).map(|found| found.extract().1) {
+            Said::Opens { stage: stage.trim(), position, instruction, detail }
+        } else if rest.starts_with("CACHED") {
+            Said::Cached
+        } else if let Some(elapsed) = rest.strip_prefix("DONE ").and_then(seconds) {
+            Said::Done(elapsed)
+        } else if let Some(error) = rest.strip_prefix("ERROR: ") {
+            Said::Failed(error)
+        } else if let Some((_, output)) = rest.split_once(' ').filter(|(stamp, _)| is_stamp(stamp)) {
+            Said::Output(output)
+        } else {
+            Said::Other(rest)
+        };
+        Some(Self { number, said })
+    }
+}
+
+/// Takes the next line in: of a step, or text of the tool itself.
+pub fn line(text: &str, tracker: &mut Tracker) {
+    let Some(Line { number, said }) = Line::read(text) else {
+        if !text.trim().is_empty() {
+            tracker.text(text);
         }
         return;
     };
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        tracker.text(line);
-    } else if rest == "CACHED" {
-        tracker.vertex(number, "", Mark::Cached, None);
-    } else if let Some(seconds) = rest.strip_prefix("DONE ").and_then(seconds) {
-        tracker.vertex(number, "", Mark::Done, Some(seconds));
-    } else if let Some(error) = rest.strip_prefix("ERROR: ") {
-        tracker.vertex(number, "", Mark::Failed(error.to_owned()), None);
-    } else if let Some((_, output)) = rest.split_once(' ').filter(|(stamp, _)| is_stamp(stamp)) {
-        tracker.log(number, &format!("{output}\n"));
-    } else if rest.starts_with('[') || rest.starts_with("exporting to ") {
-        tracker.vertex(number, rest, Mark::Started, None);
+    let key = number.to_string();
+    let name = || text.split_once(' ').map_or("", |(_, name)| name);
+    match said {
+        Said::Internal(_) | Said::Opens { .. } => tracker.vertex(&key, name(), Mark::Started, None),
+        Said::Cached => tracker.vertex(&key, "", Mark::Cached, None),
+        Said::Done(elapsed) => tracker.vertex(&key, "", Mark::Done, Some(elapsed)),
+        Said::Failed(error) => tracker.vertex(&key, "", Mark::Failed(error.to_owned()), None),
+        Said::Output(output) => tracker.log(&key, &format!("{output}\n")),
+        Said::Other(name) if NAMES.iter().any(|begins| name.starts_with(begins)) => tracker.vertex(&key, name, Mark::Started, None),
+        // `transferring context: 2B done`, `sha256:… 3.4MB / 8.1MB`: progress of a step that has a name.
+        Said::Other(_) => {}
     }
 }
+
+/// How names begin that have no position in the Dockerfile.
+const NAMES: [&str; 4] = ["[", "exporting to ", "exporting cache", "importing cache"];
 
 fn seconds(text: &str) -> Option<Duration> {
     let number: f64 = text.strip_suffix('s')?.parse().ok()?;

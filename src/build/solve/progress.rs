@@ -20,6 +20,9 @@ const MAX_LINE: usize = 16 * 1024;
 /// Lines of plain text kept from the tool itself.
 const KEPT_TEXT: usize = 400;
 
+/// How BuildKit calls reading a cache.
+const IMPORT: &str = "importing cache manifest from ";
+
 /// What is newly known of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
@@ -99,6 +102,14 @@ impl Tracker {
             Mark::Failed(error) => {
                 let first = step.error.is_empty();
                 step.error = clean(&self.redactor.redact(&error)).into_owned();
+                if step.name.starts_with(IMPORT) {
+                    // A cache that is not there yet is no failure.
+                    if first {
+                        self.events.detail(format!("{}: no cache: {}", self.build, step.error));
+                    }
+                    step.ended = true;
+                    return;
+                }
                 // When one step fails BuildKit cancels the others; they are not what failed.
                 if self.failed.is_none() && !step.error.contains("context canceled") {
                     self.failed = Some(key.to_owned());
@@ -166,7 +177,7 @@ impl Tracker {
         for step in self.steps.values().filter(|step| step.ended) {
             if step.is_of_dockerfile() {
                 work.steps.push(WorkStep { name: step.name.clone(), ran: (!step.cached).then_some(step.elapsed) });
-            } else if let Some(name) = step.name.strip_prefix("importing cache manifest from ") {
+            } else if let Some(name) = step.name.strip_prefix(IMPORT) {
                 work.imports.push((name.to_owned(), step.error.is_empty()));
             } else if step.name.starts_with("exporting cache") {
                 work.exports.push((step.name.clone(), Some(step.error.clone()).filter(|error| !error.is_empty())));

@@ -89,6 +89,10 @@ pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
         session.events.info(format!("reused the outputs of an equal plan for {:.12}; --rebuild builds again", plan.commit));
         return Ok(performed);
     }
+    for step in &plan.builds {
+        // Before the first build begins: what is missing for the last one would be found out late.
+        crate::build::solve::check_secrets(&session.world, &session.directory, step)?;
+    }
     let wiring = Wiring::of_plan(session, plan).await?.with_logins(session, &gathered.config);
     let mut made = Vec::new();
     for step in &plan.builds {
@@ -163,6 +167,7 @@ pub fn masked(plan: &Plan) -> Plan {
     for step in &mut plan.builds {
         mask(&mut step.args);
         mask(&mut step.labels);
+        mask(&mut step.buildkit.annotations);
     }
     plan
 }
