@@ -24,6 +24,7 @@ mod secrets;
 #[cfg(test)]
 pub(in crate::build) mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Solve<'a> {
     pub platforms: &'a [String],
     /// Who builds.
     pub node: &'a Node,
+    /// `build:<id>` contexts of the step, resolved: context name → where the layout of that build is, and its root.
+    pub contexts: &'a BTreeMap<String, (PathBuf, Digest)>,
     /// Where the OCI layout goes; does not exist yet.
     pub layout: PathBuf,
 }

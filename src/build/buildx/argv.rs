@@ -92,19 +92,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::build::BuildCx;
     use crate::build::solve::tests::{Asked, step};
     use crate::config::SecretSource;
     use crate::core::Digest;
     use crate::plan::{BuildStep, CacheRef};
 
     async fn args_of(step: &BuildStep, layout: &str) -> Result<Vec<String>> {
-        args_with(step, layout, |_| {}).await
+        asked().attempt(step, layout, build_args).await
     }
 
-    async fn args_with(step: &BuildStep, layout: &str, change: impl FnOnce(&mut BuildCx)) -> Result<Vec<String>> {
-        let asked = Asked::new(&[("NPM_TOKEN", "npm_secret_value"), ("SSH_AUTH_SOCK", "/agent")], change);
-        asked.attempt(step, layout, build_args).await
+    fn asked() -> Asked {
+        Asked::new(&[("NPM_TOKEN", "npm_secret_value"), ("SSH_AUTH_SOCK", "/agent")])
     }
 
     #[tokio::test]
@@ -150,12 +148,14 @@ mod tests {
             name: "c".into(),
             attributes: attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
             registry: None,
+            platforms: Vec::new(),
         };
         step.cache.from = vec![cache("registry", &[("ref", "r.example/c:1")]), cache("local", &[("src", "/c,d")])];
         step.cache.to = vec![cache("gha", &[("scope", "s"), ("mode", "max")])];
         let base = Digest::of(b"base");
-        let made = ("base".to_owned(), ("/store/base".into(), base.clone()));
-        let args = args_with(&step, "/l", |cx| cx.made.extend([made])).await.expect("args");
+        let mut asked = asked();
+        asked.contexts.insert("base".to_owned(), ("/store/base".into(), base.clone()));
+        let args = asked.attempt(&step, "/l", build_args).await.expect("args");
         let text = args.join(" ");
         assert!(!text.contains("npm_secret_value"), "{text}");
         let from = text.find("--annotation").expect("annotations");

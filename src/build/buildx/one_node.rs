@@ -46,7 +46,8 @@ impl OneNode {
         if let Some(deadline) = self.deadline {
             buildx = buildx.with_deadline(deadline);
         }
-        let solve = Solve { step, platforms: &step.platforms, node: &node, layout: cx.scratch.join("layout") };
+        let contexts = crate::build::nodes::contexts::resolve(cx, step)?;
+        let solve = Solve { step, platforms: &step.platforms, node: &node, contexts: &contexts, layout: cx.scratch.join("layout") };
         let solved = buildx.solve(cx, &solve).await?;
         Ok(Built {
             digest: solved.digest,

@@ -5,7 +5,7 @@
 //! line and no builder.
 
 mod assign;
-mod contexts;
+pub(in crate::build) mod contexts;
 mod fleet;
 mod labelled;
 mod share;

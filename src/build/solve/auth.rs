@@ -148,7 +148,7 @@ mod tests {
         step.args.insert("BASE".into(), "private.example/base:1".into());
         step.buildkit.contexts.insert("given".into(), "docker-image://given.example/z".into());
         let attributes = BTreeMap::from([("ref".to_owned(), "cache.example/c:1".to_owned())]);
-        step.cache.from.push(CacheRef { kind: "registry".into(), name: "c".into(), attributes, registry: None });
+        step.cache.from.push(CacheRef { kind: "registry".into(), name: "c".into(), attributes, registry: None, platforms: Vec::new() });
         let known = Arc::new(Known::default());
         let mut cx = BuildCx::new(workspace.clone(), tmp.clone(), CancellationToken::new(), Events::none());
         cx.logins = Some(known.clone());

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Solve;
 use super::context::inside;
-use crate::build::BuildCx;
 use crate::core::Digest;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::names;
-use crate::plan::BuildStep;
 use crate::store::Layout;
 
 /// What a name stands for.
@@ -30,22 +29,23 @@ pub enum NamedContext {
 }
 
 /// Resolves the contexts of a step, in the order of their names.
-pub fn resolve(cx: &BuildCx, step: &BuildStep) -> Result<Vec<(String, NamedContext)>> {
-    let workspace = fs::real_path(&cx.workspace)?;
+pub fn resolve(workspace: &Path, solve: &Solve<'_>) -> Result<Vec<(String, NamedContext)>> {
+    let workspace = fs::real_path(workspace)?;
     let one = |(name, value): (&String, &String)| {
-        let what = format!("the context `{name}` of build {}", step.id);
-        context(cx, &workspace, value, &what).map(|context| (name.clone(), context))
+        let what = format!("the context `{name}` of build {}", solve.step.id);
+        let context = match solve.contexts.get(name) {
+            Some((path, digest)) => NamedContext::Layout { path: path.clone(), digest: digest.clone(), reference: value.clone() },
+            None => context(&workspace, value, &what)?,
+        };
+        Ok((name.clone(), context))
     };
-    step.buildkit.contexts.iter().map(one).collect()
+    solve.step.buildkit.contexts.iter().map(one).collect()
 }
 
-fn context(cx: &BuildCx, workspace: &Path, value: &str, what: &str) -> Result<NamedContext> {
-    if let Some(build) = value.strip_prefix("build:") {
-        let (path, digest) = cx.made.get(build).cloned().ok_or_else(|| {
-            Error::failed(format!("{what} is the image of build {build}, which was not made"))
-                .hint(format!("build {build} must succeed first; if it is not required, this build cannot go on without it"))
-        })?;
-        return Ok(NamedContext::Layout { path, digest, reference: value.to_owned() });
+fn context(workspace: &Path, value: &str, what: &str) -> Result<NamedContext> {
+    if value.starts_with("build:") {
+        return Err(Error::failed(format!("{what} is the image of another build, {value}, which was not made"))
+            .hint("that build must succeed first; if it is not required, this build cannot go on without it"));
     }
     if let Some(place) = value.strip_prefix("oci-layout://") {
         let (dir, digest) = match place.split_once('@') {
@@ -90,11 +90,10 @@ fn only_entry(path: &Path, what: &str) -> Result<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use tokio_util::sync::CancellationToken;
+    use std::collections::BTreeMap;
 
-    use super::super::tests::step;
+    use super::super::tests::{node, step};
     use super::*;
-    use crate::event::Events;
 
     #[test]
     fn names_stand_for_builds_layouts_directories_and_what_buildkit_fetches() {
@@ -103,27 +102,27 @@ mod tests {
         for made in ["lib", ".stagefreight/objects"] {
             fs::create_dir(&workspace.join(made)).expect("dir");
         }
-        let mut cx = BuildCx::new(workspace.clone(), workspace.join("x"), CancellationToken::new(), Events::none());
         let digest = Digest::of(b"base");
-        cx.made.insert("base".into(), (PathBuf::from("/store/x"), digest.clone()));
-        let resolved = |value: &str| {
-            let mut step = step();
-            step.buildkit.contexts.insert("name".into(), value.to_owned());
-            resolve(&cx, &step).map(|mut all| all.remove(0).1).map_err(|error| error.message().to_owned())
+        let made = BTreeMap::from([("base".to_owned(), (PathBuf::from("/store/x"), digest.clone()))]);
+        let resolved = |name: &str, value: &str| {
+            let (mut step, node) = (step(), node());
+            step.buildkit.contexts.insert(name.to_owned(), value.to_owned());
+            let solve = Solve { step: &step, platforms: &[], node: &node, contexts: &made, layout: "/l".into() };
+            resolve(&workspace, &solve).map(|mut all| all.remove(0).1).map_err(|error| error.message().to_owned())
         };
-        let layout = NamedContext::Layout { path: "/store/x".into(), digest, reference: "build:base".into() };
-        assert_eq!(resolved("build:base"), Ok(layout));
-        assert_eq!(resolved("lib"), Ok(NamedContext::Directory(workspace.join("lib"))));
+        let layout = NamedContext::Layout { path: "/store/x".into(), digest, reference: "build:other".into() };
+        assert_eq!(resolved("base", "build:other"), Ok(layout));
+        assert_eq!(resolved("name", "lib"), Ok(NamedContext::Directory(workspace.join("lib"))));
         for remote in ["docker-image://debian:12", "https://example.com/a.git#main", "git@example.com:a/b.git"] {
-            assert_eq!(resolved(remote), Ok(NamedContext::Remote(remote.to_owned())));
+            assert_eq!(resolved("name", remote), Ok(NamedContext::Remote(remote.to_owned())));
         }
         for (value, expected) in [
-            ("build:gone", "the context `name` of build app is the image of build gone, which was not made"),
+            ("build:gone", "the context `name` of build app is the image of another build, build:gone, which was not made"),
             ("../up", "the context `name` of build app must be a path below the repository, not ../up"),
             (".", "the context `name` of build app would hold StageFreight's own files: ."),
             (".stagefreight/objects", "the context `name` of build app would hold StageFreight's own files: .stagefreight/objects"),
         ] {
-            assert_eq!(resolved(value), Err(expected.to_owned()));
+            assert_eq!(resolved("name", value), Err(expected.to_owned()));
         }
     }
 }

@@ -49,7 +49,7 @@ impl Given {
         let mut redactor = world.env.redactor();
         let secrets = secrets::find(world, &cx.workspace, step, &mut redactor)?;
         let ssh = agents(world, &cx.workspace, step)?;
-        let contexts = contexts::resolve(cx, step)?;
+        let contexts = contexts::resolve(&cx.workspace, solve)?;
         let private = Scratch::below(&session.path("calls"), "call")?;
         let context = context::prepare(&cx.workspace, step, private.path())?;
         let docker_config = auth::docker_config(cx, session, step, private.path(), &mut redactor).await?;

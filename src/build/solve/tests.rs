@@ -1,6 +1,7 @@
 //! What the tests of this room and of the tools share.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +10,7 @@ use crate::build::BuildCx;
 use crate::build::backend::Session;
 use crate::build::lifecycle::Node;
 use crate::config::BuildkitOptions;
+use crate::core::Digest;
 use crate::error::Result;
 use crate::event::Events;
 use crate::fs;
@@ -42,10 +44,12 @@ pub struct Asked {
     _dir: tempfile::TempDir,
     world: World,
     cx: BuildCx,
+    /// Contexts that are other builds, by name.
+    pub contexts: BTreeMap<String, (PathBuf, Digest)>,
 }
 
 impl Asked {
-    pub fn new(env: &[(&str, &str)], change: impl FnOnce(&mut BuildCx)) -> Self {
+    pub fn new(env: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("dir");
         let root = fs::real_path(dir.path()).expect("real");
         fs::create_dir(&root.join("ws/lib")).expect("workspace");
@@ -54,16 +58,15 @@ impl Asked {
         let mut world = World::of_process().expect("world");
         let tmp = root.join("tmp").display().to_string();
         world.env = Environment::from_pairs(env.iter().copied().chain([("TMPDIR", tmp.as_str())]));
-        let mut cx = BuildCx::new(root.join("ws"), root.join("scratch"), CancellationToken::new(), Events::none());
-        change(&mut cx);
-        Self { _dir: dir, world, cx }
+        let cx = BuildCx::new(root.join("ws"), root.join("scratch"), CancellationToken::new(), Events::none());
+        Self { _dir: dir, world, cx, contexts: BTreeMap::new() }
     }
 
     /// The arguments of a step's call, with `WS` and `CALL` for the workspace and the private directory.
     pub async fn attempt(&self, step: &BuildStep, layout: &str, args: fn(&Attempt<'_>) -> Result<Vec<String>>) -> Result<Vec<String>> {
         let session = Session::open(&self.world, &self.cx.workspace)?;
         let node = node();
-        let solve = Solve { step, platforms: &step.platforms, node: &node, layout: layout.into() };
+        let solve = Solve { step, platforms: &step.platforms, node: &node, contexts: &self.contexts, layout: layout.into() };
         let given = Given::find(&self.world, &self.cx, &session, &solve).await?;
         let exports: Vec<_> = step.cache.to.iter().collect();
         let args = args(&Attempt { solve: &solve, given: &given, progress: Progress::RawJson, exports: &exports })?;
