@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::core::SafeUrl;
+use crate::core::{Problem, SafeUrl};
 
 /// How much a note matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,6 +63,13 @@ pub enum Event {
         /// How long it took, once ended.
         #[serde(serialize_with = "maybe_seconds")]
         elapsed: Option<Duration>,
+    },
+    /// An error in the sources: an annotation in CI.
+    Problem {
+        /// Which build.
+        build: String,
+        /// What is wrong, and where. The path is below the repository's root where the file is in the repository.
+        problem: Problem,
     },
     /// Bytes are moving. Emitted at the start, at most ten times a second, and at the end (`done == total`).
     Transfer {

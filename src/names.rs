@@ -16,6 +16,8 @@ pub mod path {
     pub const DESTINATIONS: &str = ".stagefreight/destinations.json";
     /// How each artifact came to be.
     pub const BUILDS: &str = ".stagefreight/builds.json";
+    /// Why the last perform failed; absent when it did not.
+    pub const FAILURE: &str = ".stagefreight/failure-detail.json";
     /// Review's verdict.
     pub const REVIEW: &str = ".stagefreight/review.json";
     /// What is where after publish.
@@ -114,6 +116,7 @@ env_vars! {
     NO_PROXY = "NO_PROXY", false, "Hosts that are reached without the proxy.";
     GITHUB_ACTIONS = "GITHUB_ACTIONS", false, "`true` on GitHub, Gitea and Forgejo Actions: log groups, outputs, job summary.";
     GITLAB_CI = "GITLAB_CI", false, "`true` on GitLab CI: log sections.";
+    TF_BUILD = "TF_BUILD", false, "`True` on Azure Pipelines: log groups, annotations.";
     GITHUB_OUTPUT = "GITHUB_OUTPUT", false, "File that step outputs are appended to.";
     GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY", false, "File the job summary is appended to.";
     GITHUB_TOKEN = "GITHUB_TOKEN", true, "GitHub's job token: the default credential of ghcr.io, with GITHUB_ACTOR.";

@@ -12,6 +12,7 @@ mod call;
 mod context;
 mod contexts;
 pub(in crate::build) mod csv;
+mod detail;
 mod failure;
 mod follower;
 mod given;

@@ -58,6 +58,9 @@ fn print_error(world: &World, error: &Error) -> u8 {
         text.push('\n');
     }
     for note in error.notes() {
+        if note.is_empty() {
+            text.push('\n');
+        }
         for line in note.lines() {
             text.push_str("  ");
             text.push_str(line);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::Checked;
 use super::commands;
 use super::document::Document;
-use super::perform::Performed;
+use super::perform::{FailureDetail, Performed};
 use crate::manifest::{BuildRecords, schema};
 use crate::plan::Plan;
 use crate::publish::Placements;
@@ -31,6 +31,8 @@ pub enum SchemaOf {
     Review,
     /// placements.json
     Placements,
+    /// failure-detail.json
+    FailureDetail,
 }
 
 /// The schema of a file.
@@ -43,6 +45,7 @@ pub fn of_file(file: SchemaOf) -> Value {
         SchemaOf::Plan => schemars::schema_for!(Plan).to_value(),
         SchemaOf::Review => schemars::schema_for!(Approval).to_value(),
         SchemaOf::Placements => schemars::schema_for!(Placements).to_value(),
+        SchemaOf::FailureDetail => schemars::schema_for!(FailureDetail).to_value(),
     }
 }
 

@@ -159,7 +159,7 @@ fn renderer(world: &World, global: &Global) -> Arc<dyn Sink> {
     let requests = env.get(names::env::STAGEFREIGHT_LOG) == Some("requests");
     let clock = Arc::clone(&world.clock);
     let now = Arc::new(move || clock.now());
-    let ci = env.get(names::env::CI).is_some();
+    let ci = env.get(names::env::CI).is_some() || env.is_true(names::env::TF_BUILD);
     let dumb = env.get(names::env::TERM) == Some("dumb");
     if world.terminal.stderr && !ci && !dumb && !global.quiet {
         return Arc::new(Terminal::new(now, global.verbose > 0, requests, env.redactor()));
@@ -167,6 +167,7 @@ fn renderer(world: &World, global: &Global) -> Arc<dyn Sink> {
     let groups = match () {
         () if env.is_true(names::env::GITHUB_ACTIONS) => Groups::Actions,
         () if env.is_true(names::env::GITLAB_CI) => Groups::Gitlab,
+        () if env.is_true(names::env::TF_BUILD) => Groups::Azure,
         () => Groups::None,
     };
     let options = PlainOptions { quiet: global.quiet, verbose: global.verbose > 0, requests, timestamps: ci, groups };

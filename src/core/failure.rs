@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One error that a compiler, a package manager or BuildKit printed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
     /// Who said it: `go`, `rustc`, `tsc`, `docker`, …, or `generic` where nobody is known to speak this way.
     pub tool: &'static str,

@@ -1,6 +1,7 @@
 //! Renderers of events and of what was written: plain lines for CI, bars for a terminal, tables, the job summary.
 //! Pure but for the stream they are given. Uses `core names error event manifest` and publish's plain values.
 
+mod annotation;
 mod plain;
 mod publish;
 mod status;

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Out;
-use crate::core::{ByteSize, Redactor, Timestamp, duration};
+use super::annotation::{self, Annotation, Severity};
+use crate::core::{ByteSize, Problem, Redactor, Timestamp, duration};
 use crate::event::{DestinationState, Event, Level, Sink, StepState};
 
 /// How often a transfer that goes on is mentioned.
@@ -20,6 +21,8 @@ pub enum Groups {
     Actions,
     /// `section_start` of GitLab.
     Gitlab,
+    /// `##[group]` of Azure Pipelines.
+    Azure,
 }
 
 /// What is shown.
@@ -62,6 +65,7 @@ impl Plain {
         match self.options.groups {
             Groups::None => self.line(title),
             Groups::Actions => (self.out)(&format!("::group::{}\n", one_line(title))),
+            Groups::Azure => (self.out)(&format!("##[group]{}\n", one_line(title))),
             Groups::Gitlab => {
                 let now = (self.now)().unix();
                 (self.out)(&format!("\x1b[0Ksection_start:{now}:{}\r\x1b[0K{}\n", section_id(title), one_line(title)));
@@ -73,6 +77,7 @@ impl Plain {
         match self.options.groups {
             Groups::None => {}
             Groups::Actions => (self.out)("::endgroup::\n"),
+            Groups::Azure => (self.out)("##[endgroup]\n"),
             Groups::Gitlab => {
                 let now = (self.now)().unix();
                 (self.out)(&format!("\x1b[0Ksection_end:{now}:{}\r\x1b[0K\n", section_id(title)));
@@ -85,12 +90,35 @@ impl Plain {
 
     fn warning(&self, text: &str, hint: Option<&str>) {
         let hint_text = hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-        if self.options.groups == Groups::Actions {
-            // Workflow commands: the host shows it as an annotation. Percent and line feeds are its escapes.
-            let data = self.redactor.redact(&format!("{text}{hint_text}")).replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D");
-            (self.out)(&format!("::warning title=stagefreight::{data}\n"));
-        } else {
-            self.line(&format!("warning: {text}{hint_text}"));
+        let message = self.redactor.redact(&format!("{text}{hint_text}")).into_owned();
+        let annotation =
+            Annotation { severity: Severity::Warning, file: None, line: None, column: None, title: "stagefreight", message: &message };
+        match self.options.groups {
+            Groups::Actions => (self.out)(&annotation::actions(&annotation)),
+            Groups::Azure => (self.out)(&annotation::azure(&annotation)),
+            Groups::None | Groups::Gitlab => self.line(&format!("warning: {message}")),
+        }
+    }
+
+    // Beside its line where the host can; within the section of the build where it has sections; and else not here: the
+    // error that ends the command lists them all.
+    fn problem(&self, build: &str, problem: &Problem) {
+        let message = self.redactor.redact(&problem.message).into_owned();
+        let file = problem.file.as_deref().map(|file| self.redactor.redact(file).into_owned());
+        let title = format!("build {build}: {}", problem.tool);
+        let annotation = Annotation {
+            severity: Severity::Error,
+            file: file.as_deref(),
+            line: problem.line,
+            column: problem.column,
+            title: &title,
+            message: &message,
+        };
+        match self.options.groups {
+            Groups::Actions => (self.out)(&annotation::actions(&annotation)),
+            Groups::Azure => (self.out)(&annotation::azure(&annotation)),
+            Groups::Gitlab => self.line(&annotation::line(&annotation)),
+            Groups::None => {}
         }
     }
 
@@ -130,6 +158,7 @@ impl Sink for Plain {
                     StepState::Failed => self.line(&format!("{build}  {name}  failed{took}")),
                 }
             }
+            Event::Problem { build, problem } => self.problem(&build, &problem),
             Event::Transfer { id, label, done, total } if loud => self.transfer(&id, &label, done, total),
             Event::Destination { name, state, detail, elapsed } if loud => {
                 let took = duration::human(elapsed);

@@ -54,7 +54,7 @@ pub async fn run(
             return Ok(solved);
         }
         let Some(why) = failure::of_cache_export(tracker).filter(|_| !exports.is_empty()) else {
-            return Err(failure::report(step, tracker));
+            return Err(failure::report(&cx.workspace, step, tracker));
         };
         let (failed, kept): (Vec<&CacheRef>, Vec<&CacheRef>) = exports.iter().partition(|cache| is_of(cache, tracker));
         // When BuildKit does not say which one it was, it is any of them.

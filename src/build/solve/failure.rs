@@ -1,19 +1,19 @@
-//! Why a build failed, on one screen: the step, its exit code, the lines of the Dockerfile, the last lines it printed,
-//! and what to do next.
+//! Why a build failed, on one screen: the step, its exit code, the lines of the Dockerfile, the errors found in its
+//! output, the last lines it printed, and what to do next.
+
+use std::path::Path;
 
 use crate::error::Error;
 use crate::plan::BuildStep;
 
+use super::detail::{Known, detail};
 use super::progress::Tracker;
-
-/// Output lines shown.
-const SHOWN_LINES: usize = 12;
 
 /// Text of a step's name or of BuildKit's error beyond this tells nothing more.
 const SHOWN_CHARS: usize = 300;
 
-/// Makes the error of a build whose tool ended unsuccessfully.
-pub fn report(step: &BuildStep, tracker: &Tracker) -> Error {
+/// Makes the error of a build whose tool ended unsuccessfully. The workspace is where the files are that errors name.
+pub fn report(workspace: &Path, step: &BuildStep, tracker: &Tracker) -> Error {
     let said = tracker.said();
     let excerpt = Excerpt::find(&said);
     let last_word = last_word(&said);
@@ -29,17 +29,21 @@ pub fn report(step: &BuildStep, tracker: &Tracker) -> Error {
         None if cause.is_empty() => "buildx ended without saying why".to_owned(),
         None => cut(&plain_reason(&cause)),
     };
+    let known = Known {
+        cause: &cause,
+        reason: &reason,
+        exit_code: exit_code(&cause).and_then(|code| i32::try_from(code).ok()),
+        line: excerpt.as_ref().map(|excerpt| excerpt.line),
+    };
     let mut error = Error::failed(format!("build {} failed{place}{what}: {reason}", step.id));
     if let Some(excerpt) = excerpt {
         error = error.excerpt(excerpt.text);
     }
-    if let Some(failed) = tracker.failed() {
-        let hidden = failed.lines.len().saturating_sub(SHOWN_LINES);
-        for line in failed.lines.iter().skip(hidden) {
-            error = error.note(format!("| {line}"));
-        }
+    let (failure, rows) = detail(workspace, step, tracker, &known);
+    for row in rows {
+        error = error.note(row);
     }
-    error.hint(hint(&cause, &last_word, step))
+    error.failure(failure).hint(hint(&cause, &last_word, step))
 }
 
 /// Why a cache could not be written, when that is what failed (spec/build.md D.5).
@@ -173,14 +177,14 @@ mod tests {
         ] {
             tracker.text(line);
         }
-        let text = told(&report(&step(), &tracker));
+        let text = told(&report(Path::new("/nowhere"), &step(), &tracker));
         assert!(
             text.starts_with(
                 "error: build app failed at Dockerfile:7, step `[4/4] RUN make`: exit code 127\n   6 |     COPY . .\n   7 | >>> RUN make\n"
             ),
             "{text}"
         );
-        assert!(text.contains("  | line 19\n") && text.contains("  | line 30\n") && !text.contains("line 18\n"), "{text}");
+        assert!(text.contains("  ... (20 lines truncated)\n  | line 21\n") && text.contains("  | line 30\n"), "{text}");
         assert!(text.contains("hint: a command was not found in this stage"), "{text}");
         assert!(text.lines().count() <= 24, "one screen: {text}");
     }
@@ -191,7 +195,7 @@ mod tests {
         let error = "failed to calculate checksum of ref m2te::osrd: \"/gone\": not found";
         tracked.vertex("a", "[1/1] COPY gone /b", Mark::Failed(error.into()), None);
         tracked.text(&format!("ERROR: failed to solve: failed to compute cache key: {error}"));
-        let text = told(&report(&step(), &tracked));
+        let text = told(&report(Path::new("/nowhere"), &step(), &tracked));
         assert_eq!(
             text,
             "error: build app failed, step `[1/1] COPY gone /b`: \"/gone\": not found\n\
@@ -203,7 +207,7 @@ mod tests {
             tracked.text(line);
         }
         tracked.text("ERROR: failed to solve: dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)");
-        let text = told(&report(&step(), &tracked));
+        let text = told(&report(Path::new("/nowhere"), &step(), &tracked));
         assert_eq!(
             text,
             "error: build app failed at Dockerfile:2: dockerfile parse error on line 2: unknown instruction: COPPY (did you mean COPY?)\n   \
@@ -214,6 +218,6 @@ mod tests {
     #[test]
     fn a_tool_that_says_nothing_is_reported_as_such() {
         let (tracker, _) = tracker();
-        assert_eq!(report(&step(), &tracker).message(), "build app failed: buildx ended without saying why");
+        assert_eq!(report(Path::new("/nowhere"), &step(), &tracker).message(), "build app failed: buildx ended without saying why");
     }
 }

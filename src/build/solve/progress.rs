@@ -8,8 +8,11 @@ use crate::event::{Event, Events, StepState};
 
 use super::{Work, WorkStep};
 
-/// Lines kept of each step, for the report of a failure.
-const KEPT_LINES: usize = 20;
+/// Lines kept of each step that has not ended well: errors are found in them when it fails.
+const KEPT_LINES: usize = 4000;
+
+/// Bytes of these lines.
+const KEPT_BYTES: usize = 512 * 1024;
 
 /// Steps tracked; a build with more is shown without the rest.
 const MAX_STEPS: usize = 20_000;
@@ -47,6 +50,7 @@ pub struct Step {
     pub lines: VecDeque<String>,
     /// BuildKit's error, redacted; empty unless it failed.
     pub error: String,
+    kept: usize,
     cached: bool,
     elapsed: Duration,
     /// Output not yet ended by a line feed.
@@ -130,6 +134,10 @@ impl Tracker {
         if step.ended && !step.torn.is_empty() {
             let rest = std::mem::take(&mut step.torn);
             show(&self.build, &self.events, &self.redactor, step, &rest);
+        }
+        if matches!(state, StepState::Done | StepState::Cached) {
+            step.lines = VecDeque::new();
+            step.kept = 0;
         }
         // BuildKit's own chores interest nobody until they fail.
         if step.name.starts_with("[internal]") && state != StepState::Failed {
@@ -237,9 +245,10 @@ fn show(build: &str, events: &Events, redactor: &Redactor, step: &mut Step, raw:
     let line = raw.trim_end_matches(['\n', '\r']);
     let line = line.rsplit('\r').next().unwrap_or(line);
     let line: String = clean(&redactor.redact(line)).chars().take(MAX_LINE).collect();
+    step.kept += line.len();
     step.lines.push_back(line.clone());
-    if step.lines.len() > KEPT_LINES {
-        step.lines.pop_front();
+    while step.lines.len() > KEPT_LINES || step.kept > KEPT_BYTES {
+        step.kept -= step.lines.pop_front().map_or(0, |line| line.len());
     }
     events.emit(Event::Output { source: build.to_owned(), line });
 }

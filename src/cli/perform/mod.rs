@@ -2,6 +2,7 @@
 //! commit already made, adopts what an immutable destination already holds of our revision, and builds the rest.
 
 mod adopt;
+mod failed;
 mod make;
 mod record;
 mod reuse;
@@ -23,6 +24,8 @@ use crate::names;
 use crate::plan::{BuildStep, Plan};
 use crate::report::{Table, counted};
 use crate::store::{Closure, ContentStore};
+
+pub use failed::{FAILURE_SCHEMA_VERSION, FailureDetail};
 
 /// What perform was asked to do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,6 +83,13 @@ pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
         return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));
     }
     let _lock = take_lock(&session.directory)?;
+    let outcome = Box::pin(run(session, options, &gathered)).await;
+    failed::remember(session, outcome.as_ref().err())?;
+    outcome
+}
+
+async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result<Performed> {
+    let plan = &gathered.plan;
     let store = ContentStore::new(&session.directory);
     let clean = !gathered.git.dirty;
     if clean
@@ -99,7 +109,8 @@ pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
         let title = format!("build {}", step.id);
         session.events.emit(Event::GroupStarted { title: title.clone() });
         let started = std::time::Instant::now();
-        let outcome = one(session, &gathered, &wiring, &store, &made, step, clean && !options.rebuild).await;
+        let outcome = one(session, gathered, &wiring, &store, &made, step, clean && !options.rebuild).await;
+        outcome.as_ref().err().into_iter().for_each(|error| failed::annotate(session, error));
         session.events.emit(Event::GroupFinished { title, elapsed: started.elapsed() });
         match outcome {
             Ok(artifact) => made.push(artifact),
