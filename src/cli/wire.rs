@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::build::{BaseImages, Builder, Logins, StoredBaseImages, backend, buildx, embedded};
-use crate::config::{Config, RegistryProvider};
+use crate::build::lifecycle::{Lease, Order};
+use crate::build::nodes::Fleet;
+use crate::build::{BaseImages, Builder, Logins, StoredBaseImages, buildx, embedded};
+use crate::config::{BuilderSettings, Config, RegistryProvider};
 use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
@@ -23,6 +25,9 @@ pub struct Wiring {
     targets: Vec<Arc<dyn Target>>,
     bases: Arc<dyn BaseImages>,
     logins: Arc<dyn Logins>,
+    settings: BuilderSettings,
+    /// The builder of this run: taken up for the first image that needs it, let go with the run.
+    lease: tokio::sync::OnceCell<Lease>,
     // Dropped last: the servers stop with the run.
     _servers: Vec<Running>,
 }
@@ -78,14 +83,23 @@ impl Wiring {
             targets.push(Arc::new(made));
         }
         let logins = Arc::new(RegistryLogins::new(&session.world, session.events.clone(), BTreeMap::new()));
-        Ok(Self { targets, bases: Arc::new(RegistryBaseImages::new(registries)), logins, _servers: servers })
+        Ok(Self {
+            targets,
+            bases: Arc::new(RegistryBaseImages::new(registries)),
+            logins,
+            settings: BuilderSettings::default(),
+            lease: tokio::sync::OnceCell::new(),
+            _servers: servers,
+        })
     }
 
-    /// The same with the credentials the config names for its registries, also those nothing is published to.
+    /// The same with what only builds ask the config for: its builder, and the credentials it names for its registries,
+    /// also those nothing is published to.
     #[must_use]
-    pub fn with_logins(self, session: &Session, config: &Config) -> Self {
+    pub fn with_config(self, session: &Session, config: &Config) -> Self {
         let prefixes = config.registries.values().filter_map(|registry| Some((registry.host.clone(), registry.credentials.clone()?)));
-        Self { logins: Arc::new(RegistryLogins::new(&session.world, session.events.clone(), prefixes.collect())), ..self }
+        let settings = config.builder.clone();
+        Self { settings, logins: Arc::new(RegistryLogins::new(&session.world, session.events.clone(), prefixes.collect())), ..self }
     }
 
     /// Credentials for base images and caches.
@@ -116,14 +130,29 @@ impl Wiring {
                 Box::new(embedded::Embedded::new(vec![stored, Arc::clone(&self.bases)]))
             }
             BuilderKind::Buildx => {
-                let resolution = session.resolution(&crate::config::BuilderSettings::default()).await?;
-                let found = backend::Found::of(&resolution).ok_or_else(|| {
-                    Error::missing(format!("BuildKit, which the plan chose for {}, is gone: {}", step.id, resolution.why_not()))
-                })?;
-                Box::new(buildx::OneNode::new(&session.world, found, repository))
+                let lease = self.lease.get_or_try_init(|| lease(session, &self.settings, repository)).await?;
+                let program = lease.program();
+                let solver = buildx::Buildx::new(&session.world, program.tool, program.has_rawjson(), Arc::clone(lease.session()));
+                Box::new(Fleet::new("buildx", lease.nodes().to_vec(), Box::new(solver)))
             }
         })
     }
+}
+
+/// Takes up the builder of a repository.
+pub async fn lease(session: &Session, settings: &BuilderSettings, repository: &str) -> Result<Lease> {
+    let resolution = session.resolution(settings).await?;
+    let order = Order {
+        world: &session.world,
+        workspace: &session.directory,
+        settings,
+        repository,
+        events: &session.events,
+        cancel: &session.cancel,
+    };
+    let lease = Lease::acquire(&order, &resolution).await?;
+    session.events.detail(format!("builder {} {}, driver {}", lease.name(), lease.action().name(), lease.driver().name()));
+    Ok(lease)
 }
 
 /// Where an embedded registry keeps its data.

@@ -30,6 +30,20 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(PathError::at("create directory", path))
 }
 
+/// Makes a directory that only this user can enter (mode 0700), with its parents, or finds it. One that is a link or
+/// belongs to somebody else is refused: below a directory everybody writes to, others may have made it first.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn create_own_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(PathError::at("create directory", path))?;
+    let meta = std::fs::symlink_metadata(path).map_err(PathError::at("inspect", path))?;
+    if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() {
+        let error = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "it belongs to somebody else");
+        return Err(PathError::at("use", path)(error));
+    }
+    Ok(())
+}
+
 /// Renames what is finished into place, on the same file system, and fsyncs the directory it now lies in. A file takes
 /// the place of a file, a directory that of an empty directory; anything else in the way is an error. The caller has
 /// made the content durable.

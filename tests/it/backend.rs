@@ -1,4 +1,5 @@
 //! Backends, builders and spawned daemons, on real daemons and on sockets that only look like ones.
 
+mod builders;
 mod place;
 mod resolution;

@@ -72,6 +72,10 @@ impl Candidate {
             Source::Variable(name) if place.is_empty() => format!("{what} at {name}"),
             Source::Variable(name) => format!("{what} at {name} = {place}"),
             Source::Context(name) => format!("{what} of docker context {name}"),
+            // An endpoint that cannot be read may hold what must not be printed.
+            Source::Node(platforms) if place.is_empty() => {
+                format!("the node for {}", platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
             Source::Node(_) => format!("the node {place}"),
             Source::Usual | Source::Config => format!("{what} at {place}"),
         }
@@ -117,7 +121,7 @@ struct List<'a> {
 impl List<'_> {
     fn named_buildkit(&self) -> Vec<Candidate> {
         let Some(text) = self.world.env.get(env::BUILDKIT_HOST) else { return Vec::new() };
-        let place = text.parse::<Address>().map_err(|why| format!("{text}: {why}")).and_then(|address| {
+        let place = text.parse::<Address>().and_then(|address| {
             let certificates = matches!(address, Address::Tcp { .. }).then(|| self.certificates()).flatten();
             Ok(Place { tls: certificates.map(|dir| tls::in_directory(&dir)).transpose()?, address })
         });
@@ -175,7 +179,7 @@ impl List<'_> {
     fn docker_host(&self, host: &str) -> Result<Place, String> {
         let env = &self.world.env;
         let (directory, verify) = (env.get(env::DOCKER_CERT_PATH), env.get(env::DOCKER_TLS_VERIFY).is_some());
-        let address = Address::of_engine(host, directory.is_some() || verify).map_err(|why| format!("{host}: {why}"))?;
+        let address = Address::of_engine(host, directory.is_some() || verify)?;
         if !matches!(address, Address::Tcp { .. }) || (directory.is_none() && !verify) {
             return Ok(Place { address, tls: None });
         }
@@ -210,7 +214,7 @@ impl List<'_> {
 
     fn podman(&self) -> Vec<Candidate> {
         if let Some(host) = self.world.env.get(env::CONTAINER_HOST) {
-            let place = host.parse().map(|address| Place { address, tls: None }).map_err(|why| format!("{host}: {why}"));
+            let place = host.parse().map(|address| Place { address, tls: None });
             return vec![Candidate {
                 decisive: self.settings.backend == config::Backend::Podman,
                 ..named(BackendKind::Podman, Source::Variable(env::CONTAINER_HOST), place)
@@ -239,8 +243,7 @@ impl List<'_> {
             }
             _ => Err("its TLS files are not complete: driver-opt needs cacert, cert and key".to_owned()),
         };
-        let address = node.endpoint.parse::<Address>().map_err(|why| format!("{}: {why}", node.endpoint));
-        named(BackendKind::Buildkitd, source, address.and_then(|address| Ok(Place { address, tls: tls? })))
+        named(BackendKind::Buildkitd, source, node.endpoint.parse::<Address>().and_then(|address| Ok(Place { address, tls: tls? })))
     }
 
     fn runtime_dir(&self) -> Option<PathBuf> {

@@ -97,6 +97,6 @@ pub(super) fn context(world: &World, name: &str) -> Result<Context, String> {
     let certificates = dir.join("contexts/tls").join(&id).join("docker");
     let tls = if certificates.is_dir() { Some(super::tls::in_directory(&certificates)?) } else { None };
     let host = meta.endpoints.docker.host;
-    let address = Address::of_engine(&host, tls.is_some()).map_err(|why| format!("cannot be used: its host {host}: {why}"))?;
+    let address = Address::of_engine(&host, tls.is_some()).map_err(|why| format!("names no usable engine: {why}"))?;
     Ok(Context { address, tls })
 }

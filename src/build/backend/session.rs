@@ -54,27 +54,15 @@ impl Session {
         Ok(session)
     }
 
-    /// The same for one backend: children run this program and reach this engine, whatever our environment names.
-    pub fn reaching(world: &World, workspace: &Path, program: &Program, backend: &Backend) -> Result<Self> {
-        let mut env = Vec::new();
-        match (&backend.source, &backend.place) {
-            (Source::Context(name), _) => env.push((env::DOCKER_CONTEXT, name.clone())),
-            (_, Some(place)) if backend.engine.is_some() => {
-                env.push((env::DOCKER_HOST, place.address.to_string()));
-                if let Some(dir) = place.tls.as_ref().and_then(|tls| tls.ca.parent()) {
-                    env.push((env::DOCKER_CERT_PATH, dir.display().to_string()));
-                    env.push((env::DOCKER_TLS_VERIFY, "1".to_owned()));
-                }
-            }
-            _ => {}
-        }
-        for name in [env::KUBECONFIG, env::KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT] {
-            let value = world.env.get(name).filter(|_| backend.kind == BackendKind::Kubernetes);
-            env.extend(value.map(|value| (name, value.to_owned())));
-        }
+    /// The same for what was found: children run this program and reach this engine, whatever our environment names.
+    pub fn reaching(world: &World, workspace: &Path, program: &Program, backends: &[Backend]) -> Result<Self> {
+        // Builders on several name theirs one by one.
+        let env = match backends {
+            [backend] => reach(world, backend),
+            _ => Vec::new(),
+        };
         Ok(Self { reach: Some(Reach { program: program.path.clone(), env }), ..Self::open(world, workspace)? })
     }
-
     /// The child itself, told where the engine is.
     pub(super) fn child(&self, world: &World, program: &str) -> Child {
         let Some(reach) = &self.reach else {
@@ -127,6 +115,27 @@ impl Session {
         fs::write_atomic(&self.docker_config().join("config.json"), &json, 0o600)?;
         Ok(())
     }
+}
+
+/// The variables that make docker and buildx reach a backend.
+fn reach(world: &World, backend: &Backend) -> Vec<(&'static str, String)> {
+    let mut env = Vec::new();
+    match (&backend.source, &backend.place) {
+        (Source::Context(name), _) => env.push((env::DOCKER_CONTEXT, name.clone())),
+        (_, Some(place)) if backend.engine.is_some() => {
+            env.push((env::DOCKER_HOST, place.address.to_string()));
+            if let Some(dir) = place.tls.as_ref().and_then(|tls| tls.ca.parent()) {
+                env.push((env::DOCKER_CERT_PATH, dir.display().to_string()));
+                env.push((env::DOCKER_TLS_VERIFY, "1".to_owned()));
+            }
+        }
+        _ => {}
+    }
+    for name in [env::KUBECONFIG, env::KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT] {
+        let value = world.env.get(name).filter(|_| backend.kind == BackendKind::Kubernetes);
+        env.extend(value.map(|value| (name, value.to_owned())));
+    }
+    env
 }
 
 /// The first temporary directory that is not below the workspace.

@@ -17,6 +17,8 @@ pub struct Means {
     pub rootless: Option<PathBuf>,
     /// The container we are in forbids mounting `/proc`, so that steps cannot have a process table of their own.
     pub shares_processes: bool,
+    /// `setpriv`, which makes the system end the daemon with us.
+    pub ends_with_us: Option<PathBuf>,
 }
 
 /// Looks for them. The reason of a failure is a fragment that names the way out.
@@ -29,8 +31,11 @@ pub fn look(world: &World) -> Result<Means, String> {
         return Err("neither runc nor crun is installed, and BuildKit runs steps with one of them".to_owned());
     };
     let root = rustix::process::geteuid().is_root();
+    if root && !may_mount() {
+        return Err("we are root without CAP_SYS_ADMIN, as in a container that is not privileged; run the job privileged, or as another user with rootlesskit".to_owned());
+    }
     let rootless = if root { None } else { Some(rootless(&find)?) };
-    Ok(Means { daemon, runtime, shares_processes: !root && masked_proc(), rootless })
+    Ok(Means { daemon, runtime, shares_processes: !root && masked_proc(), rootless, ends_with_us: find("setpriv") })
 }
 
 fn rootless(find: &dyn Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, String> {
@@ -64,6 +69,14 @@ fn kernel_permits(sys: &Path) -> Result<(), String> {
         return Err("AppArmor restricts user namespaces; set kernel.apparmor_restrict_unprivileged_userns=0 (sysctl), or give rootlesskit a profile that permits `userns`".to_owned());
     }
     Ok(())
+}
+
+/// Whether we hold `CAP_SYS_ADMIN` (bit 21), without which nothing is mounted.
+fn may_mount() -> bool {
+    let status = fs::read_bounded(Path::new("/proc/self/status"), 64 * 1024).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status).into_owned();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_none_or(|bits| bits & (1 << 21) != 0)
 }
 
 /// Do mounts cover parts of `/proc`, as in containers that are not privileged? The kernel then refuses a new `/proc`.

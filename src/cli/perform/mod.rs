@@ -103,7 +103,7 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
         // Before the first build begins: what is missing for the last one would be found out late.
         crate::build::solve::check_secrets(&session.world, &session.directory, step)?;
     }
-    let wiring = Wiring::of_plan(session, plan).await?.with_logins(session, &gathered.config);
+    let wiring = Wiring::of_plan(session, plan).await?.with_config(session, &gathered.config);
     let mut made = Vec::new();
     for step in &plan.builds {
         let title = format!("build {}", step.id);

@@ -12,7 +12,7 @@ use stagefreight::error::Result;
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{component, path_with_components};
+use crate::support::{component, docker, path_with_components};
 
 /// A machine on which nothing is configured: a workspace, a home, a runtime directory.
 pub struct Place {
@@ -127,6 +127,37 @@ fn start(dir: &Path, args: &[String]) -> std::process::Child {
         .stderr(std::fs::File::create(dir.join("buildkitd.log")).expect("log"))
         .spawn()
         .expect("buildkitd starts")
+}
+
+/// The image that buildx starts builder containers from, made of the programs that are installed: nothing is pulled in
+/// tests.
+pub fn builder_image() {
+    use std::sync::Once;
+    const NAME: &str = "moby/buildkit:buildx-stable-1";
+    static MADE: Once = Once::new();
+    MADE.call_once(|| {
+        let docker = docker();
+        if Command::new(&docker).args(["image", "inspect", NAME]).output().expect("docker runs").status.success() {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("dir");
+        let runc = component("runc", "docker");
+        let libraries = Command::new("ldd").arg(&runc).output().expect("ldd runs").stdout;
+        let libraries = String::from_utf8(libraries).expect("text");
+        let libraries = libraries.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+        let programs = [component("buildkitd", "buildkit"), component("buildctl", "buildkit"), runc, component("busybox", "busybox")];
+        let into_bin = programs.into_iter().map(|path| (PathBuf::from("usr/bin").join(path.file_name().expect("name")), path));
+        let as_they_are = libraries.map(|path| (path.strip_prefix("/").expect("absolute").to_owned(), path.clone()));
+        for (at, from) in into_bin.chain(as_they_are) {
+            let to = dir.path().join("root").join(at);
+            std::fs::create_dir_all(to.parent().expect("parent")).expect("dir");
+            std::fs::copy(from, to).expect("copy");
+        }
+        let file = "FROM scratch\nCOPY root /\nENV PATH=/usr/bin\nENTRYPOINT [\"buildkitd\"]\n";
+        std::fs::write(dir.path().join("Dockerfile"), file).expect("file");
+        let made = Command::new(docker).args(["build", "--quiet", "--tag", NAME]).arg(dir.path()).output().expect("docker runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    });
 }
 
 pub fn free_port() -> u16 {
