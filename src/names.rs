@@ -50,6 +50,14 @@ pub mod label {
     pub const BUILD_MODE: &str = "org.stagefreight.build.mode";
 }
 
+/// Annotations on manifests of caches we wrote.
+pub mod annotation {
+    /// When the cache was written, RFC 3339.
+    pub const CACHE_WRITTEN: &str = "org.stagefreight.cache.written";
+    /// Id of the repository that wrote it.
+    pub const CACHE_REPOSITORY: &str = "org.stagefreight.cache.repository";
+}
+
 /// An environment variable we read.
 #[derive(Debug, Clone, Copy)]
 pub struct EnvVar {

@@ -18,6 +18,7 @@ pub mod solve;
 pub mod spawn;
 mod stored;
 
+pub use cache::{CacheTags, Stamp, TagFacts};
 pub use choose::{Available, Facts, choose, look, probe};
 pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built, Login, Logins};
 pub use stored::StoredBaseImages;

@@ -10,6 +10,7 @@ mod about;
 mod auth;
 mod base_images;
 mod blobs;
+mod cache_tags;
 mod challenge;
 mod client;
 mod credentials;
@@ -28,6 +29,7 @@ mod work;
 
 pub use about::About;
 pub use base_images::RegistryBaseImages;
+pub use cache_tags::RegistryCacheTags;
 pub use client::{Access, Client, HostSpec};
 pub use credentials::Credentials;
 pub use error::{RegistryError, RegistryErrorKind};

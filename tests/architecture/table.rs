@@ -43,7 +43,7 @@ pub const CONSTANTS: &str = "std::env::consts::";
 pub const IMPURE_METHODS: &[&str] = &["canonicalize", "read_dir", "try_exists", "symlink_metadata", "read_link", "exists", "is_file"];
 
 /// The builder's ports for base images, caches and credentials, which `registry` implements.
-const BUILD_PORTS: &[&str] = &["BaseImages", "BaseImage", "CacheTags", "Login", "Logins"];
+const BUILD_PORTS: &[&str] = &["BaseImages", "BaseImage", "CacheTags", "Stamp", "TagFacts", "Login", "Logins"];
 
 /// The publishing ports and their values, which `registry`, `forge` and `remote` implement.
 const PUBLISH_PORTS: &[&str] = &[
