@@ -1,6 +1,6 @@
 //! The client: sends descriptions, follows what may be followed, repeats what may be repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use super::error::{HttpError, HttpErrorKind};
 use super::options::{Options, Timeouts};
 use super::request::Request;
 use super::response::Response;
-use super::retry::{Budget, Ladder, Verdict, judge, pause};
+use super::retry::{Budget, Verdict, is_pushback, judge, pause, retry_after};
 use super::{Method, Url, header};
 use crate::core::SafeUrl;
 use crate::error::{Error, Result as CommandResult};
@@ -25,53 +25,39 @@ const MAX_REDIRECTS: usize = 5;
 #[derive(Clone)]
 pub struct Client {
     inner: reqwest::Client,
+    // For large bodies: one connection each. Made when the first is sent, because reading all authorities takes time.
+    bulk: Arc<OnceLock<reqwest::Client>>,
     events: Events,
     random: Arc<dyn Random>,
-    timeouts: Timeouts,
-    ladder: Ladder,
-    plain_http: bool,
+    options: Arc<Options>,
 }
 
 impl Client {
     /// Builds a client. The built-in certificate authorities are trusted beside the system's, so that it works in an
     /// image without any.
-    #[expect(clippy::disallowed_methods, reason = "http is the one place that builds clients")]
     pub fn new(world: &World, events: Events, options: &Options) -> CommandResult<Self> {
-        let failed = |error: reqwest::Error| Error::failed("cannot set up HTTP").because(&error);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("stagefreight/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(options.timeouts.connect)
-            .pool_idle_timeout(Duration::from_secs(60))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy();
-        let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
-        builder = builder.tls_certs_merge(built_in);
-        for pem in &options.extra_roots {
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?);
-        }
-        let direct = format!("127.0.0.0/8,::1,localhost,{}", options.no_proxy.as_deref().unwrap_or_default());
-        let direct = reqwest::NoProxy::from_string(&direct);
-        if let Some(proxy) = &options.http_proxy {
-            builder = builder.proxy(reqwest::Proxy::http(proxy).map_err(failed)?.no_proxy(direct.clone()));
-        }
-        if let Some(proxy) = &options.https_proxy {
-            builder = builder.proxy(reqwest::Proxy::https(proxy).map_err(failed)?.no_proxy(direct));
-        }
         Ok(Self {
-            inner: builder.build().map_err(failed)?,
+            inner: connections(options, false)?,
+            bulk: Arc::default(),
             events,
             random: Arc::clone(&world.random),
-            timeouts: options.timeouts,
-            ladder: options.ladder,
-            plain_http: options.plain_http,
+            options: Arc::new(options.clone()),
         })
+    }
+
+    /// The connections a request travels on.
+    fn transport(&self, request: &Request, url: &Url) -> &reqwest::Client {
+        // Without TLS nothing but HTTP/1.1 is spoken anyway.
+        if !request.bulk || url.scheme() != "https" {
+            return &self.inner;
+        }
+        // What could be built once can be built again; should it not, the others do too.
+        self.bulk.get_or_init(|| connections(&self.options, true).unwrap_or_else(|_| self.inner.clone()))
     }
 
     /// A fresh budget of retries for one operation.
     pub fn budget(&self) -> Arc<Budget> {
-        Arc::new(Budget::new(&self.ladder))
+        Arc::new(Budget::new(&self.options.ladder))
     }
 
     /// Sends a request until it has an answer, of whatever status, or until trying again is pointless, forbidden or
@@ -85,6 +71,11 @@ impl Client {
             if let Err(error) = &mut outcome {
                 error.attempts = attempt;
             }
+            if let (Ok(response), Some(pushback)) = (&outcome, &request.on_pushback)
+                && is_pushback(response.status())
+            {
+                pushback(retry_after(response));
+            }
             let asked = match judge(&outcome, request.replay, attempt) {
                 Verdict::Final => return outcome,
                 Verdict::Ambiguous => return Err(ambiguous(request, outcome, attempt)),
@@ -93,7 +84,7 @@ impl Client {
             let Some(number) = budget.take() else { return outcome };
             let mut random = [0; 4];
             self.random.fill(&mut random);
-            let Some(wait) = pause(&self.ladder, number, asked, u32::from_le_bytes(random)) else { return outcome };
+            let Some(wait) = pause(&self.options.ladder, number, asked, u32::from_le_bytes(random)) else { return outcome };
             if let Ok(response) = outcome {
                 response.discard().await;
             }
@@ -140,11 +131,12 @@ impl Client {
         if cancel.is_cancelled() {
             return Err(failed(HttpErrorKind::Cancelled, ""));
         }
-        if url.expose().scheme() != "https" && !self.plain_http && !is_loopback(url.expose()) {
+        if url.expose().scheme() != "https" && !self.options.plain_http && !is_loopback(url.expose()) {
             return Err(failed(HttpErrorKind::PlainHttp, "plain http is only spoken to loopback addresses and to hosts configured for it"));
         }
         let meter = Arc::new(Meter::default());
-        let mut wire = self.inner.request(request.method.clone(), url.expose().clone()).headers(request.headers.clone());
+        let mut wire =
+            self.transport(request, url.expose()).request(request.method.clone(), url.expose().clone()).headers(request.headers.clone());
         if let Some(authorization) = request.authorization.as_ref().filter(|_| authorized) {
             let mut value = header::HeaderValue::from_str(authorization.expose())
                 .map_err(|_| failed(HttpErrorKind::Request, "the credentials hold characters that cannot be sent"))?;
@@ -176,12 +168,12 @@ impl Client {
             status: outcome.as_ref().ok().map(|response| response.status().as_u16()),
             elapsed: started.elapsed(),
         });
-        Ok(Response::new(outcome?, request.method.clone(), url.clone(), self.timeouts, cancel.clone()))
+        Ok(Response::new(outcome?, request.method.clone(), url.clone(), self.options.timeouts, cancel.clone()))
     }
 
     /// Completes when the request has taken too long: the body below the floor, or the answer late.
     async fn watch(&self, meter: &Meter, deadline: Option<Duration>) -> (HttpErrorKind, String) {
-        let Timeouts { answer, stall_window, stall_floor, .. } = self.timeouts;
+        let Timeouts { answer, stall_window, stall_floor, .. } = self.options.timeouts;
         let patience = async {
             let mut before = 0;
             while !meter.finished() {
@@ -204,6 +196,37 @@ impl Client {
             },
         }
     }
+}
+
+/// Connections with everybody's trust, proxy and limits.
+#[expect(clippy::disallowed_methods, reason = "http is the one place that builds clients")]
+fn connections(options: &Options, bulk: bool) -> CommandResult<reqwest::Client> {
+    let failed = |error: reqwest::Error| Error::failed("cannot set up HTTP").because(&error);
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("stagefreight/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.timeouts.connect)
+        .pool_idle_timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy();
+    if bulk {
+        builder = builder.http1_only();
+    }
+    let built_in = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
+    builder = builder.tls_certs_merge(built_in);
+    for pem in &options.extra_roots {
+        builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?);
+    }
+    let direct = format!("127.0.0.0/8,::1,localhost,{}", options.no_proxy.as_deref().unwrap_or_default());
+    let direct = reqwest::NoProxy::from_string(&direct);
+    if let Some(proxy) = &options.http_proxy {
+        builder = builder.proxy(reqwest::Proxy::http(proxy).map_err(failed)?.no_proxy(direct.clone()));
+    }
+    if let Some(proxy) = &options.https_proxy {
+        builder = builder.proxy(reqwest::Proxy::https(proxy).map_err(failed)?.no_proxy(direct));
+    }
+    builder.build().map_err(failed)
 }
 
 impl std::fmt::Debug for Client {

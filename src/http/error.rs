@@ -23,6 +23,9 @@ pub enum HttpErrorKind {
     Stalled,
     /// The connection broke.
     Cut,
+    /// The other side closed the connection and says that it never looked at the request (HTTP/2 REFUSED_STREAM, or
+    /// GOAWAY with an earlier stream).
+    Refused,
     /// A request that must not be repeated ended without a clear answer: it may or may not have taken effect.
     Ambiguous,
     /// The answer is larger than the caller allows.
@@ -83,6 +86,8 @@ impl HttpError {
             HttpErrorKind::Connect
         } else if error.is_timeout() {
             HttpErrorKind::Timeout
+        } else if says("refused stream") || says("http2 error: connection error received: not a result of an error") {
+            HttpErrorKind::Refused
         } else {
             HttpErrorKind::Cut
         };
@@ -93,7 +98,7 @@ impl HttpError {
     /// The request certainly had no effect: it never left.
     pub fn never_left(&self) -> bool {
         use HttpErrorKind as K;
-        matches!(self.kind, K::Dns | K::Connect | K::Certificate | K::Tls | K::PlainHttp | K::Request)
+        matches!(self.kind, K::Dns | K::Connect | K::Certificate | K::Tls | K::Refused | K::PlainHttp | K::Request)
     }
 }
 
@@ -108,6 +113,7 @@ impl fmt::Display for HttpError {
             K::Tls => write!(f, "{method} {url}: no TLS connection ({detail})")?,
             K::Timeout => write!(f, "{method} {url}: no answer in time ({detail})")?,
             K::Stalled => write!(f, "{method} {url}: the transfer stalled ({detail})")?,
+            K::Refused => write!(f, "{method} {url}: the server closed the connection before it looked at the request ({detail})")?,
             K::Cut => write!(f, "{method} {url}: the connection broke ({detail})")?,
             K::Ambiguous => write!(f, "{method} {url}: it is not known whether this took effect ({detail})")?,
             K::TooLarge | K::Redirect | K::PlainHttp | K::Request => write!(f, "{method} {url}: {detail}")?,

@@ -6,6 +6,7 @@
 mod body;
 mod client;
 mod error;
+mod file_body;
 mod options;
 mod request;
 mod response;
@@ -15,7 +16,7 @@ pub use body::Body;
 pub use client::{Client, is_loopback};
 pub use error::{HttpError, HttpErrorKind};
 pub use options::{Options, Timeouts};
-pub use request::{Replay, Request};
+pub use request::{OnProgress, OnPushback, Replay, Request};
 pub use response::Response;
 pub use retry::{Budget, Ladder};
 

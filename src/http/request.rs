@@ -21,6 +21,9 @@ pub enum Replay {
 /// Told how many bytes of the current attempt have left.
 pub type OnProgress = Arc<dyn Fn(u64) + Send + Sync>;
 
+/// Told each time the other side pushes back (429, 5xx), with the wait it asked for.
+pub type OnPushback = Arc<dyn Fn(Option<Duration>) + Send + Sync>;
+
 /// A request as a description that can be sent more than once: the body is made anew for every attempt.
 #[derive(Clone)]
 pub struct Request {
@@ -33,6 +36,8 @@ pub struct Request {
     pub(super) budget: Option<Arc<Budget>>,
     pub(super) deadline: Option<Duration>,
     pub(super) on_progress: Option<OnProgress>,
+    pub(super) on_pushback: Option<OnPushback>,
+    pub(super) bulk: bool,
 }
 
 impl Request {
@@ -50,6 +55,8 @@ impl Request {
             budget: None,
             deadline: None,
             on_progress: None,
+            on_pushback: None,
+            bulk: false,
         }
     }
 
@@ -101,6 +108,21 @@ impl Request {
     #[must_use]
     pub fn on_progress(mut self, on_progress: OnProgress) -> Self {
         self.on_progress = Some(on_progress);
+        self
+    }
+
+    /// Tells whoever decides how much is asked at a time that the other side wants less of it.
+    #[must_use]
+    pub fn on_pushback(mut self, on_pushback: OnPushback) -> Self {
+        self.on_pushback = Some(on_pushback);
+        self
+    }
+
+    /// Carries a large body: it gets a connection of its own (HTTP/1.1) instead of a share of one (HTTP/2), whose flow
+    /// control would slow it down and everybody else on it.
+    #[must_use]
+    pub fn bulk(mut self, bulk: bool) -> Self {
+        self.bulk = bulk;
         self
     }
 

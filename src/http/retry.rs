@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::error::{HttpError, HttpErrorKind};
 use super::request::Replay;
@@ -45,14 +46,14 @@ impl Default for Ladder {
 #[derive(Debug)]
 pub struct Budget {
     spent: AtomicU32,
-    retries: u32,
+    ladder: Ladder,
     until: Instant,
 }
 
 impl Budget {
     /// A full budget, starting now.
     pub fn new(ladder: &Ladder) -> Self {
-        Self { spent: AtomicU32::new(0), retries: ladder.retries, until: Instant::now() + ladder.within }
+        Self { spent: AtomicU32::new(0), ladder: *ladder, until: Instant::now() + ladder.within }
     }
 
     /// Takes one retry out, and tells its number from 1; `None` when nothing is left.
@@ -61,9 +62,20 @@ impl Budget {
             return None;
         }
         self.spent
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < self.retries).then_some(spent + 1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < self.ladder.retries).then_some(spent + 1))
             .ok()
             .map(|n| n + 1)
+    }
+
+    /// Takes one retry out and waits as long as the ladder says before it; `false` when nothing is left or the run
+    /// ended. For callers that begin a sequence of requests anew.
+    pub async fn spend(&self, cancel: &CancellationToken) -> bool {
+        let Some(number) = self.take() else { return false };
+        let wait = pause(&self.ladder, number, None, u32::MAX / 2).unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = cancel.cancelled() => false,
+        }
     }
 }
 
@@ -93,6 +105,8 @@ pub(super) fn judge(outcome: &Result<Response, HttpError>, replay: Replay, attem
         }
         Err(error) => match error.kind {
             HttpErrorKind::Dns | HttpErrorKind::Connect if attempt <= MAX_CONNECT_RETRIES => Verdict::Again(None),
+            // The other side says that it did not begin: whatever it was may be sent again.
+            HttpErrorKind::Refused => Verdict::Again(None),
             HttpErrorKind::Timeout | HttpErrorKind::Stalled | HttpErrorKind::Cut => match replay {
                 Replay::Safe => Verdict::Again(None),
                 Replay::Once => Verdict::Ambiguous,
@@ -102,8 +116,13 @@ pub(super) fn judge(outcome: &Result<Response, HttpError>, replay: Replay, attem
     }
 }
 
+/// The other side asks for less: too many requests, or a failure of its own.
+pub(super) fn is_pushback(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). Its date form is left to our own wait: clocks differ.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     response.header(&header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
 }
 

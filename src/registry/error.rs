@@ -77,7 +77,7 @@ impl From<HttpError> for RegistryError {
             H::Connect => (R::Unavailable, Some("is the registry running, and reachable from here?")),
             H::Certificate => (R::Unavailable, Some("name its certificate authority: `ca_file` of the registry, or SSL_CERT_FILE")),
             H::Tls => (R::Unavailable, Some("a registry that speaks plain http is configured with `url: http://…`")),
-            H::Timeout | H::Stalled | H::Cut => (R::Unavailable, Some("run it again; what arrived is found and kept")),
+            H::Timeout | H::Stalled | H::Cut | H::Refused => (R::Unavailable, Some("run it again; what arrived is found and kept")),
             H::Ambiguous => (R::Ambiguous, Some("run it again; what arrived is found and kept")),
             H::PlainHttp => (R::Rejected, Some("configure the registry with `url: http://…` to talk to it unencrypted")),
             H::TooLarge | H::Redirect => (R::Protocol, None),

@@ -1,7 +1,7 @@
 //! OCI distribution client and the registry destinations.
 //!
 //! `Registries` knows the hosts of a run and hands out one `Client` each; the client speaks the distribution
-//! specification 1.1 and owns authentication; `push` and `pull` move closures between a client and an OCI layout;
+//! specification 1.1 and owns authentication; `transfer` and `pull` move closures between a client and an OCI layout;
 //! `RegistryTarget`, `RegistryBaseImages` and `RegistryLogins` implement the ports of `publish` and `build`. Beyond the rooms of the
 //! import table it uses `process` (credential helpers are programs) and `world` (credentials are environment).
 //! Knows no command and no screen.
@@ -21,10 +21,10 @@ mod logins;
 mod manifests;
 mod provider;
 mod pull;
-mod push;
 mod realm;
 mod registries;
 mod target;
+mod transfer;
 mod work;
 
 pub use about::About;
@@ -36,7 +36,7 @@ pub use error::{RegistryError, RegistryErrorKind};
 pub use logins::RegistryLogins;
 pub use manifests::{Found, Referrers};
 pub use pull::pull;
-pub use push::{PushReport, push_closure};
 pub use registries::Registries;
 pub use target::RegistryTarget;
+pub use transfer::{PushReport, push_closure, referrers_in};
 pub use work::Work;

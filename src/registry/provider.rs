@@ -13,11 +13,27 @@ pub struct Provider {
     pub config_keys: &'static [&'static str],
     /// Upload sessions elsewhere that it hands out.
     pub upload_hosts: &'static [&'static str],
+    /// How it takes blobs.
+    pub uploads: Uploads,
 }
 
-const PLAIN: Provider = Provider { hosts: &[], api_host: None, realms: &[], config_keys: &[], upload_hosts: &[] };
+/// How a registry takes blobs.
+#[derive(Debug)]
+pub struct Uploads {
+    /// A blob may arrive in several requests. Where it may not, what did not get through is begun again.
+    pub pieces: bool,
+    /// What it says a session holds can be relied on.
+    pub ranges: bool,
+    /// The most bytes one request may carry, where that is known.
+    pub most: Option<u64>,
+}
 
-static PROVIDERS: [Provider; 4] = [
+/// As the specification has it.
+const SPECIFIED: Uploads = Uploads { pieces: true, ranges: true, most: None };
+
+const PLAIN: Provider = Provider { hosts: &[], api_host: None, realms: &[], config_keys: &[], upload_hosts: &[], uploads: SPECIFIED };
+
+static PROVIDERS: [Provider; 6] = [
     Provider {
         hosts: &["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"],
         api_host: Some("registry-1.docker.io"),
@@ -28,6 +44,10 @@ static PROVIDERS: [Provider; 4] = [
     Provider { hosts: &["registry.gitlab.com"], realms: &["gitlab.com"], ..PLAIN },
     Provider { hosts: &["nvcr.io"], realms: &["authn.nvidia.com"], ..PLAIN },
     Provider { hosts: &["gcr.io", ".gcr.io"], upload_hosts: &["storage.googleapis.com"], ..PLAIN },
+    // Artifact Registry takes a blob in one request only.
+    Provider { hosts: &[".pkg.dev"], uploads: Uploads { pieces: false, ..SPECIFIED }, ..PLAIN },
+    // ECR answers every chunk with the same Range.
+    Provider { hosts: &[".amazonaws.com", "public.ecr.aws"], uploads: Uploads { ranges: false, ..SPECIFIED }, ..PLAIN },
 ];
 
 static GENERIC: Provider = PLAIN;

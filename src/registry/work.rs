@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
+use super::transfer::HostFacts;
 use crate::core::Digest;
 
 /// A blob or manifest in a repository of a host.
@@ -20,6 +21,7 @@ struct Place {
 pub struct Work {
     places: Mutex<HashMap<Place, Arc<OnceCell<()>>>>,
     holders: Mutex<HashMap<(String, Digest), Vec<String>>>,
+    hosts: Mutex<HashMap<String, Arc<HostFacts>>>,
 }
 
 impl Work {
@@ -42,6 +44,11 @@ impl Work {
         })
         .await?;
         Ok(outcome)
+    }
+
+    /// What a host has taught us, and the gate that decides how much is asked of it at a time.
+    pub(super) fn host(&self, host: &str) -> Arc<HostFacts> {
+        Arc::clone(lock(&self.hosts).entry(host.to_owned()).or_default())
     }
 
     /// A repository is known to hold a digest.

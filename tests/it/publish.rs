@@ -259,6 +259,8 @@ fn sigterm_writes_results_within_two_seconds_and_the_next_run_finishes() {
         assert!(patience.elapsed() < Duration::from_secs(30), "the healthy registry is reached");
         std::thread::sleep(Duration::from_millis(50));
     }
+    // The tag is there; publish still reads it back.
+    std::thread::sleep(Duration::from_millis(500));
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("pid")).expect("pid");
     let asked = Instant::now();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("signal");

@@ -9,7 +9,7 @@ use crate::core::oci::{Descriptor, media_type};
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 use crate::registry::client::Access;
 use crate::registry::error::{RegistryError, RegistryErrorKind};
-use crate::registry::push::push_closure;
+use crate::registry::transfer::push_closure;
 use crate::store::{Closure, Layout};
 
 /// Questions asked at the same time.

@@ -1,0 +1,20 @@
+//! The transfer engine: makes repositories hold what a digest leads to, with as few requests and as little work as the
+//! other side allows, and without naming anything.
+//!
+//! `push` plans one closure: which blobs and manifests travel, in which order. `ladder` brings one blob: asked for,
+//! borrowed, sent whole, sent in pieces. `session` speaks about upload sessions. `referrers` keeps the fallback tag of
+//! registries without the referrers API. `Gate` decides how much is asked of a host at a time, `HostFacts` remembers
+//! what the host has taught us. Knows no policy of tags and no screen.
+
+mod gate;
+mod host_facts;
+mod ladder;
+mod order;
+mod push;
+mod referrers;
+mod session;
+mod source;
+
+pub(super) use host_facts::HostFacts;
+pub use push::{PushReport, push_closure};
+pub use referrers::referrers_in;
