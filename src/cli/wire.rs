@@ -15,7 +15,7 @@ use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
 use crate::plan::{BuildStep, BuilderKind, Plan};
 use crate::publish::{Cx, Target};
-use crate::registry::{Registries, RegistryBaseImages, RegistryLogins, RegistryTarget};
+use crate::registry::{HostSpec, Registries, RegistryBaseImages, RegistryLogins, RegistryTarget};
 
 use crate::rehearse::registry::{Options as ServerOptions, Running, Server};
 use crate::store::ContentStore;
@@ -28,6 +28,7 @@ pub struct Wiring {
     settings: BuilderSettings,
     /// The builder of this run: taken up for the first image that needs it, let go with the run.
     lease: tokio::sync::OnceCell<Lease>,
+    registries: Registries,
     // Dropped last: the servers stop with the run.
     _servers: Vec<Running>,
 }
@@ -42,6 +43,7 @@ pub fn targets_of(plan: &Plan) -> Vec<DestinationTarget> {
         plain_http: target.plain_http,
         credentials: target.credentials.clone(),
         ca_file: target.ca_file.clone(),
+        options: target.options.clone(),
     };
     plan.targets.iter().map(target).collect()
 }
@@ -82,12 +84,13 @@ impl Wiring {
             let made = RegistryTarget::new(&registries, target, paths, &session.directory, endpoint)?;
             targets.push(Arc::new(made));
         }
-        let logins = Arc::new(RegistryLogins::new(&session.world, session.events.clone(), BTreeMap::new()));
+        let logins = Arc::new(RegistryLogins::new(registries.clone(), session.events.clone()));
         Ok(Self {
             targets,
-            bases: Arc::new(RegistryBaseImages::new(registries)),
+            bases: Arc::new(RegistryBaseImages::new(registries.clone())),
             logins,
             settings: BuilderSettings::default(),
+            registries,
             lease: tokio::sync::OnceCell::new(),
             _servers: servers,
         })
@@ -97,9 +100,22 @@ impl Wiring {
     /// also those nothing is published to.
     #[must_use]
     pub fn with_config(self, session: &Session, config: &Config) -> Self {
-        let prefixes = config.registries.values().filter_map(|registry| Some((registry.host.clone(), registry.credentials.clone()?)));
-        let settings = config.builder.clone();
-        Self { settings, logins: Arc::new(RegistryLogins::new(&session.world, session.events.clone(), prefixes.collect())), ..self }
+        for registry in config.registries.values() {
+            let known = self.registries.spec(&registry.host);
+            let spec = HostSpec {
+                host: registry.host.clone(),
+                plain_http: registry.plain_http,
+                credentials: registry.credentials.clone(),
+                ca_file: registry.ca_file.as_ref().map(|file| session.path(file)),
+                endpoint: known.endpoint,
+                options: registry.options.clone(),
+                mirrors: registry.mirrors.clone(),
+                // A base image may well be public: a pull request from a fork has no secrets and still builds.
+                may_be_anonymous: true,
+            };
+            self.registries.describe(spec);
+        }
+        Self { settings: config.builder.clone(), ..self }
     }
 
     /// Credentials for base images and caches.

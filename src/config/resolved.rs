@@ -9,7 +9,7 @@ mod inputs;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::core::{ByteSize, Platform};
+use crate::core::{ByteSize, HostOptions, Platform};
 
 pub use builder::{Backend, BuilderSettings, Driver, Node};
 pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
@@ -127,6 +127,12 @@ pub struct Registry {
     pub required: bool,
     /// `ca_file`: additional certificate authorities for this host, a path relative to the config.
     pub ca_file: Option<String>,
+    /// Hosts that base images of this one are asked of first, in this order.
+    pub mirrors: Vec<String>,
+    /// Client certificate, concurrency, rate, retries.
+    pub options: HostOptions,
+    /// Images with attestations in their index may go there.
+    pub attestations: bool,
 }
 
 /// One entry of `builds`.

@@ -15,7 +15,7 @@ use super::resolved::{
     Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule,
 };
 use super::yaml;
-use crate::core::Platform;
+use crate::core::{HostOptions, Platform};
 use crate::error::{Error, Result};
 
 /// A config in the vocabulary of the file.
@@ -75,11 +75,18 @@ struct ShownRegistry<'c> {
     required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca_file: Option<&'c str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    mirrors: &'c [String],
+    #[serde(flatten)]
+    options: &'c HostOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attestations: Option<&'static str>,
 }
 
 impl<'c> ShownRegistry<'c> {
     fn new(registry: &'c Registry) -> Self {
-        let Registry { id: _, provider, host, plain_http, credentials, default_path, required, ca_file } = registry;
+        let Registry { id: _, provider, host, plain_http, credentials, default_path, required, ca_file, mirrors, options, attestations } =
+            registry;
         Self {
             provider: provider.name(),
             url: if *plain_http { format!("http://{host}") } else { host.clone() },
@@ -87,6 +94,9 @@ impl<'c> ShownRegistry<'c> {
             default_path: default_path.as_deref(),
             required: *required,
             ca_file: ca_file.as_deref(),
+            mirrors,
+            options,
+            attestations: (!attestations).then_some("none"),
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod digest;
 pub mod duration;
 pub mod failure;
+pub mod host_options;
 pub mod oci;
 pub mod path_error;
 pub mod platform;
@@ -16,6 +17,7 @@ pub mod version;
 
 pub use digest::{Algorithm, Digest, Digester};
 pub use failure::{Failure, Problem};
+pub use host_options::HostOptions;
 pub use path_error::PathError;
 pub use platform::Platform;
 pub use reference::{Reference, Repository, Tag};

@@ -218,6 +218,12 @@ fn connections(options: &Options, bulk: bool) -> CommandResult<reqwest::Client> 
     for pem in &options.extra_roots {
         builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?);
     }
+    if let Some(identity) = &options.identity {
+        // The parser's own message could quote the key.
+        let unusable =
+            |_| Error::missing("the client certificate and its key are not usable PEM").hint("both are needed, and the key unencrypted");
+        builder = builder.identity(reqwest::Identity::from_pem(identity.expose().as_bytes()).map_err(unusable)?);
+    }
     let direct = format!("127.0.0.0/8,::1,localhost,{}", options.no_proxy.as_deref().unwrap_or_default());
     let direct = reqwest::NoProxy::from_string(&direct);
     if let Some(proxy) = &options.http_proxy {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::retry::Ladder;
+use crate::core::Secret;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::world::Environment;
@@ -41,6 +42,8 @@ impl Default for Timeouts {
 pub struct Options {
     /// Certificate authorities (PEM bundles) beside the system's and the built-in ones.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Our own certificate and its key (PEM), for servers that ask for one.
+    pub identity: Option<Secret>,
     /// Plain http to any host. Without it only loopback addresses are spoken to unencrypted.
     pub plain_http: bool,
     /// Time limits.

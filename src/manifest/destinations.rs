@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::core::HostOptions;
+
 /// Version of the file's JSON form.
 pub const DESTINATIONS_SCHEMA_VERSION: &str = "1";
 
@@ -43,6 +45,9 @@ pub struct DestinationTarget {
     pub credentials: Option<String>,
     /// Certificate authorities, a path relative to the workspace.
     pub ca_file: Option<String>,
+    /// Client certificate, concurrency, rate, retries.
+    #[serde(default, skip_serializing_if = "HostOptions::is_default")]
+    pub options: HostOptions,
 }
 
 /// One name that must hold one artifact's bytes.

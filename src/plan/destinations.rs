@@ -6,7 +6,7 @@ use super::template::Scope;
 use super::types::{PlannedDestination, PlannedTarget, Skipped, WrittenRequirements};
 use super::when::{self, Verdict};
 use super::{Inputs, slug};
-use crate::config::{Publish, Registry, RegistryPublish, Requirements, TagTemplate};
+use crate::config::{Build, Publish, Registry, RegistryPublish, Requirements, TagTemplate};
 use crate::core::{Repository, Tag};
 use crate::error::{Error, Result};
 
@@ -59,6 +59,7 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
         let Some(registry) = inputs.config.registries.get(registry_id) else {
             return Err(Error::usage(format!("registry `{registry_id}` is not defined")).hint("define it in `registries`"));
         };
+        refuse_attestations(built, registry)?;
         let repository = repository(scope, registry, path.as_deref())?;
         for template in tags {
             let tag = tag(scope, template)?;
@@ -80,6 +81,15 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
         }
     }
     Ok(found)
+}
+
+/// Without its attestations an image's index would be other bytes with another digest than review approves.
+fn refuse_attestations(build: &Build, registry: &Registry) -> Result<()> {
+    if registry.attestations || (build.docker.provenance.is_none() && !build.docker.sbom) {
+        return Ok(());
+    }
+    let text = format!("registry `{}` takes no attestations, and build `{}` makes some", registry.id, build.id);
+    Err(Error::usage(text).hint("taking them out would change the digest: publish a second build without `provenance` and `sbom` there"))
 }
 
 fn repository(scope: &Scope<'_>, registry: &Registry, path: Option<&str>) -> Result<Repository> {
@@ -133,7 +143,19 @@ fn remember_target(inputs: &Inputs<'_>, targets: &mut Vec<PlannedTarget>, destin
         return;
     }
     let Some(registry) = inputs.config.registries.get(&destination.target) else { return };
-    let Registry { id, provider, host, plain_http, credentials, default_path: _, required: _, ca_file } = registry;
+    let Registry {
+        id,
+        provider,
+        host,
+        plain_http,
+        credentials,
+        default_path: _,
+        required: _,
+        ca_file,
+        mirrors: _,
+        options,
+        attestations: _,
+    } = registry;
     targets.push(PlannedTarget {
         name: id.clone(),
         kind: "registry".to_owned(),
@@ -142,5 +164,6 @@ fn remember_target(inputs: &Inputs<'_>, targets: &mut Vec<PlannedTarget>, destin
         plain_http: *plain_http,
         credentials: credentials.clone(),
         ca_file: ca_file.clone(),
+        options: options.clone(),
     });
 }

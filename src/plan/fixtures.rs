@@ -98,6 +98,9 @@ pub(super) fn registry(id: &str, host: &str) -> Registry {
         default_path: Some("acme/app".to_owned()),
         required: true,
         ca_file: None,
+        mirrors: Vec::new(),
+        options: crate::core::HostOptions::default(),
+        attestations: true,
     }
 }
 

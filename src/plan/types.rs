@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{BuildkitOptions, TagPolicy};
+use crate::core::HostOptions;
 
 /// Version of the plan's JSON form.
 pub const SCHEMA_VERSION: &str = "1";
@@ -186,6 +187,9 @@ pub struct PlannedTarget {
     pub credentials: Option<String>,
     /// Certificate authorities, a path relative to the workspace.
     pub ca_file: Option<String>,
+    /// Client certificate, concurrency, rate, retries.
+    #[serde(default, skip_serializing_if = "HostOptions::is_default")]
+    pub options: HostOptions,
 }
 
 /// One name that must hold one artifact's bytes.

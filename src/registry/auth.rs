@@ -7,12 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::challenge::Challenge;
-use super::credentials::{self, Credentials, Sourced};
+use super::client::HostSpec;
+use super::credentials::{self, Credentials, Sourced, Wanted};
 use super::error::{RegistryError, RegistryErrorKind};
 use super::provider::Provider;
 use super::realm;
@@ -58,9 +59,10 @@ pub(super) struct Auth {
     world: World,
     host: String,
     prefix: Option<String>,
+    may_be_anonymous: bool,
     provider: &'static Provider,
     http: http::Client,
-    found: OnceCell<Sourced>,
+    found: Mutex<Option<Sourced>>,
     state: Mutex<State>,
 }
 
@@ -83,14 +85,29 @@ struct TokenAnswer {
 }
 
 impl Auth {
-    pub(super) fn new(world: World, host: String, prefix: Option<String>, provider: &'static Provider, http: http::Client) -> Self {
-        Self { world, host, prefix, provider, http, found: OnceCell::new(), state: Mutex::default() }
+    pub(super) fn new(world: World, spec: &HostSpec, provider: &'static Provider, http: http::Client) -> Self {
+        let (host, prefix) = (spec.host.clone(), spec.credentials.clone());
+        let may_be_anonymous = spec.may_be_anonymous;
+        Self { world, host, prefix, may_be_anonymous, provider, http, found: Mutex::default(), state: Mutex::default() }
     }
 
-    /// The credentials, looked up once.
-    pub(super) async fn credentials(&self, cancel: &CancellationToken) -> Result<&Sourced, RegistryError> {
-        let find = || credentials::find(&self.world, &self.host, self.provider.config_keys, self.prefix.as_deref(), cancel);
-        self.found.get_or_try_init(find).await
+    /// The credentials, looked up once, and again when what a cloud gave for an hour is over.
+    pub(super) async fn credentials(&self, registry: &Url, cancel: &CancellationToken) -> Result<Sourced, RegistryError> {
+        let mut found = self.found.lock().await;
+        if let Some(found) = found.as_ref().filter(|found| found.until.is_none_or(|until| until > Instant::now())) {
+            return Ok(found.clone());
+        }
+        let wanted = Wanted { host: &self.host, keys: self.provider.config_keys, prefix: self.prefix.as_deref(), registry: Some(registry) };
+        let new = match credentials::find(&self.world, &self.http, &wanted, cancel).await {
+            Err(error) if error.kind == RegistryErrorKind::Missing && self.may_be_anonymous && self.prefix.is_some() => Sourced::nobody(),
+            found => found?,
+        };
+        Ok(found.insert(new).clone())
+    }
+
+    /// The words for where the credentials came from, as far as they were looked up.
+    async fn source(&self) -> String {
+        self.found.lock().await.as_ref().map_or("no credentials", |found| found.from.as_str()).to_owned()
     }
 
     /// What to do when credentials are missing or refused.
@@ -110,7 +127,7 @@ impl Auth {
         // Held while a token is fetched: workers that want the same one wait for it instead of fetching their own.
         let mut state = self.state.lock().await;
         let Some(challenge) = state.challenge.clone() else { return Ok(None) };
-        let credentials = &self.credentials(cancel).await?.credentials;
+        let credentials = &self.credentials(registry, cancel).await?.credentials;
         if challenge.scheme == "basic" {
             return Ok(match credentials {
                 Credentials::Basic { user, secret } => Some(basic(user, secret)),
@@ -127,15 +144,19 @@ impl Auth {
         Ok(Some(value))
     }
 
-    /// Takes note of a 401: what is asked for now, and that the token used is no good.
-    pub(super) async fn challenged(&self, response: &Response, scopes: &Scopes) -> Result<(), RegistryError> {
+    /// Takes note of a 401: what is asked for now, and that the authorization that was used is no good. A token that
+    /// somebody else has fetched since stays.
+    pub(super) async fn challenged(&self, response: &Response, scopes: &Scopes, used: Option<&Secret>) -> Result<(), RegistryError> {
         let values = response.headers().get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let Some(challenge) = Challenge::choose(values) else {
             let message = format!("{} {}: unauthorized (401), without saying how to log in", response.method(), response.url());
             return Err(RegistryError::new(RegistryErrorKind::Unauthorized, message).hint(self.hint()));
         };
         let mut state = self.state.lock().await;
-        state.tokens.remove(scopes);
+        let refused = |token: &Token| used.is_some_and(|used| used.expose() == bearer(&token.secret).expose());
+        if state.tokens.get(scopes).is_some_and(refused) {
+            state.tokens.remove(scopes);
+        }
         state.challenge = Some(challenge);
         Ok(())
     }
@@ -205,7 +226,7 @@ impl Auth {
                 403 => RegistryErrorKind::Denied,
                 _ => RegistryErrorKind::Unauthorized,
             };
-            let source = self.found.get().map_or("no credentials", |found| found.from.as_str());
+            let source = self.source().await;
             let message = format!("{host} gave no token: {from} answered {} to {source}", status.as_u16());
             return Err(RegistryError::new(kind, message).hint(self.hint()));
         }

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::{Auth, Scopes};
 use super::error::{RegistryError, RegistryErrorKind};
+use super::pace::Pace;
 use super::provider::{self, Provider};
+use crate::core::HostOptions;
 use crate::event::Events;
 use crate::http::{self, Budget, HttpErrorKind, Method, Request, Response, Url};
 use crate::world::World;
@@ -35,6 +37,12 @@ pub struct HostSpec {
     pub ca_file: Option<PathBuf>,
     /// Where the host really listens, for registries that run inside this process: plain http on loopback.
     pub endpoint: Option<SocketAddr>,
+    /// Client certificate, concurrency, rate, retries.
+    pub options: HostOptions,
+    /// Hosts that images of this one are asked of first, in this order.
+    pub mirrors: Vec<String>,
+    /// Credential variables that are not set mean: nobody in particular. For hosts that are only read.
+    pub may_be_anonymous: bool,
 }
 
 /// What a request needs to be allowed to do.
@@ -64,14 +72,21 @@ pub struct Client {
     events: Events,
     spec: HostSpec,
     base: OnceCell<Url>,
+    pace: Option<Pace>,
 }
 
 impl Client {
     /// A client for a host. Nothing is sent and no credential is looked up until the first request.
     pub fn new(world: &World, events: Events, http: http::Client, spec: HostSpec) -> Self {
         let provider = provider::of_host(&spec.host);
-        let auth = Auth::new(world.clone(), spec.host.clone(), spec.credentials.clone(), provider, http.clone());
-        Self { host: spec.host.clone(), provider, auth, http, events, spec, base: OnceCell::new() }
+        let auth = Auth::new(world.clone(), &spec, provider, http.clone());
+        let pace = spec.options.rate.map(Pace::new);
+        Self { host: spec.host.clone(), provider, auth, http, events, spec, base: OnceCell::new(), pace }
+    }
+
+    /// How the host is reached and treated.
+    pub fn spec(&self) -> &HostSpec {
+        &self.spec
     }
 
     /// Host as references name it.
@@ -137,13 +152,15 @@ impl Client {
         let mut refreshed = false;
         loop {
             let authorization = self.auth.authorization(registry, scopes, &budget, cancel).await?;
-            let authorized = authorization.is_some();
-            let response = self.http.send(&request.clone().authorization(authorization), cancel).await?;
+            if let Some(pace) = &self.pace {
+                pace.turn().await;
+            }
+            let response = self.http.send(&request.clone().authorization(authorization.clone()), cancel).await?;
             if response.status() != http::StatusCode::UNAUTHORIZED || refreshed {
                 return Ok(response);
             }
-            self.auth.challenged(&response, scopes).await?;
-            refreshed = authorized;
+            self.auth.challenged(&response, scopes, authorization.as_ref()).await?;
+            refreshed = authorization.is_some();
             let answerable = self.auth.authorization(registry, scopes, &budget, cancel).await?.is_some();
             if !answerable {
                 return Ok(response);
@@ -167,8 +184,12 @@ impl Client {
         let error = |kind, text: &str| RegistryError::new(kind, format!("{doing}: {text} ({status}{said})"));
         match status {
             401 => {
-                let (text, found) = match self.auth.credentials(&CancellationToken::new()).await {
-                    Ok(found) => ("the registry does not accept", found.from.clone()),
+                let found = match self.base(&CancellationToken::new()).await {
+                    Ok(base) => self.auth.credentials(base, &CancellationToken::new()).await,
+                    Err(error) => Err(error),
+                };
+                let (text, found) = match found {
+                    Ok(found) => ("the registry does not accept", found.from),
                     Err(missing) => return missing,
                 };
                 error(K::Unauthorized, &format!("{text} {found}")).hint(self.auth.hint())
@@ -197,7 +218,7 @@ impl Client {
             return Err(self.refused(&format!("log in to {}", self.host), response).await);
         }
         response.discard().await;
-        let from = &self.auth.credentials(cancel).await?.from;
+        let from = self.auth.credentials(base, cancel).await?.from;
         Ok(format!("{} answers and accepts {from} for {path}", self.host))
     }
 }

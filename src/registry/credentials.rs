@@ -1,13 +1,16 @@
 //! Which credentials a registry gets, and where they were found.
 //!
 //! The first of: variables named by the config (spec/build.md D.1), docker's and podman's files, the CI's own token,
-//! none.
+//! what the host's cloud gives for the identity this job runs under, none.
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::docker_config;
 use super::error::{RegistryError, RegistryErrorKind};
+use super::token_exchange::Exchange;
 use crate::core::Secret;
+use crate::http::{self, Url};
 use crate::names;
 use crate::world::{Environment, World};
 
@@ -34,24 +37,49 @@ pub struct Sourced {
     pub credentials: Credentials,
     /// `GHCR_USER and GHCR_TOKEN`, `/home/x/.docker/config.json`.
     pub from: String,
+    /// When they are over, for what a cloud gave for a while.
+    pub until: Option<Instant>,
 }
 
-/// Finds the credentials of a host. `prefix` is the config's `credentials:` of it; `keys` are further names under
-/// which files may know it.
-pub async fn find(
-    world: &World,
-    host: &str,
-    keys: &[&str],
-    prefix: Option<&str>,
-    cancel: &CancellationToken,
-) -> Result<Sourced, RegistryError> {
+impl Sourced {
+    /// Credentials that last.
+    pub(super) fn new(credentials: Credentials, from: impl Into<String>) -> Self {
+        Self { credentials, from: from.into(), until: None }
+    }
+
+    /// Nobody in particular.
+    pub(super) fn nobody() -> Self {
+        Self::new(Credentials::Anonymous, "no credentials")
+    }
+}
+
+/// Whose credentials are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Host as references name it.
+    pub host: &'a str,
+    /// Further names under which files may know it.
+    pub keys: &'a [&'a str],
+    /// The config's `credentials:` of it.
+    pub prefix: Option<&'a str>,
+    /// Where its API is, when that was found out.
+    pub registry: Option<&'a Url>,
+}
+
+/// Finds the credentials of a host. `http` talks to the cloud that gives them, where one does.
+pub async fn find(world: &World, http: &http::Client, wanted: &Wanted<'_>, cancel: &CancellationToken) -> Result<Sourced, RegistryError> {
+    let Wanted { host, keys, prefix, registry } = *wanted;
     if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) {
         return from_prefix(&world.env, host, prefix);
     }
     if let Some(found) = docker_config::find(world, host, keys, cancel).await? {
         return Ok(found);
     }
-    Ok(from_ci(&world.env, host).unwrap_or_else(|| Sourced { credentials: Credentials::Anonymous, from: "no credentials".to_owned() }))
+    if let Some(found) = from_ci(&world.env, host) {
+        return Ok(found);
+    }
+    let exchange = Exchange { world, http, cancel };
+    Ok(exchange.credentials(host, registry).await?.unwrap_or_else(Sourced::nobody))
 }
 
 /// What to do when a registry wants other credentials than it got.
@@ -81,10 +109,10 @@ fn from_prefix(env: &Environment, host: &str, prefix: &str) -> Result<Sourced, R
             .hint(format!("set {what}; in CI, check that the secret is handed to this job")))
     };
     match (user, secret) {
-        (Some(user), Some((secret_name, secret))) => Ok(Sourced {
-            credentials: Credentials::Basic { user: user.to_owned(), secret },
-            from: format!("{user_name} and {secret_name}"),
-        }),
+        (Some(user), Some((secret_name, secret))) => {
+            let credentials = Credentials::Basic { user: user.to_owned(), secret };
+            Ok(Sourced::new(credentials, format!("{user_name} and {secret_name}")))
+        }
         (Some(_), None) => missing(&format!("{prefix}_TOKEN (or {prefix}_PASS)")),
         (None, Some(_)) => missing(&user_name),
         (None, None) => missing(&format!("{user_name} and {prefix}_TOKEN")),
@@ -95,9 +123,15 @@ fn from_prefix(env: &Environment, host: &str, prefix: &str) -> Result<Sourced, R
 fn from_ci(env: &Environment, host: &str) -> Option<Sourced> {
     let basic = |user: &str, name: &str| {
         let secret = env.secret(name)?;
-        Some(Sourced { credentials: Credentials::Basic { user: user.to_owned(), secret }, from: name.to_owned() })
+        Some(Sourced::new(Credentials::Basic { user: user.to_owned(), secret }, name))
     };
     if host == "ghcr.io" {
+        return basic(env.get(names::env::GITHUB_ACTOR)?, names::env::GITHUB_TOKEN);
+    }
+    // Gitea's and Forgejo's registry is at the host itself.
+    let own_forge = env.is_true(names::ci_env::GITEA_ACTIONS) || env.is_true(names::ci_env::FORGEJO_ACTIONS);
+    let forge = env.get(names::ci_env::GITHUB_SERVER_URL).and_then(|url| url.split_once("://")).map(|(_, rest)| rest.trim_end_matches('/'));
+    if own_forge && forge == Some(host) {
         return basic(env.get(names::env::GITHUB_ACTOR)?, names::env::GITHUB_TOKEN);
     }
     if env.get(names::env::CI_REGISTRY) == Some(host) {
@@ -149,5 +183,9 @@ mod tests {
         let gitlab = Environment::from_pairs([("CI_REGISTRY", "r.example:5050"), ("CI_JOB_TOKEN", "j")]);
         assert_eq!(from_ci(&gitlab, "r.example:5050").as_ref().map(shown).as_deref(), Some("gitlab-ci-token:j"));
         assert!(from_ci(&gitlab, "r.example").is_none());
+        let forge = [("GITHUB_SERVER_URL", "https://git.example:3000/"), ("GITHUB_ACTOR", "octo"), ("GITHUB_TOKEN", "t")];
+        let gitea = Environment::from_pairs(forge.into_iter().chain([("GITEA_ACTIONS", "true")]));
+        assert_eq!(from_ci(&gitea, "git.example:3000").as_ref().map(shown).as_deref(), Some("octo:t"));
+        assert!(from_ci(&gitea, "git.example").is_none() && from_ci(&Environment::from_pairs(forge), "git.example:3000").is_none());
     }
 }

@@ -19,7 +19,7 @@ use crate::world::World;
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// How long a helper may take. Some ask a cloud service.
-const HELPER_DEADLINE: Duration = Duration::from_secs(30);
+const HELPER_DEADLINE: Duration = if cfg!(test) { Duration::from_millis(1500) } else { Duration::from_secs(30) };
 
 /// Variables the helpers of cloud services read, by prefix.
 const HELPER_VARIABLES: [&str; 7] = ["AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "ACR_", "DOCKER_", "XDG_"];
@@ -60,7 +60,7 @@ pub async fn find(world: &World, host: &str, keys: &[&str], cancel: &Cancellatio
     for path in files(world) {
         let Some(file) = read(&path)? else { continue };
         if let Some(credentials) = look_up(world, &file, host, keys, &path, cancel).await? {
-            return Ok(Some(Sourced { credentials, from: path.display().to_string() }));
+            return Ok(Some(Sourced::new(credentials, path.display().to_string())));
         }
     }
     Ok(None)
@@ -202,6 +202,10 @@ mod tests {
             known.example) echo '{\"ServerURL\":\"x\",\"Username\":\"me\",\"Secret\":\"from-helper\"}';;\n\
             token.example) echo '{\"Username\":\"<token>\",\"Secret\":\"refresh\"}';;\n\
             broken.example) echo 'keychain is locked' >&2; exit 1;;\n\
+            slow.example) sleep 20;;\n\
+            garbage.example) echo 'Secret: hunter2hunter2';;\n\
+            empty.example) echo '{\"Username\":\"\",\"Secret\":\"\"}';;\n\
+            endless.example) yes;;\n\
             *) echo 'credentials not found in native keychain'; exit 1;;\nesac\n";
         std::fs::write(&helper, script).expect("helper");
         crate::fs::set_mode(&helper, 0o755).expect("mode");
@@ -256,6 +260,14 @@ mod tests {
         assert_eq!(find_in(r#"{"credsStore":"fake"}"#, "known.example").await, Ok(Some("me:from-helper".to_owned())));
         let broken = find_in(&helpers("broken.example"), "broken.example").await.expect_err("a failing helper");
         assert!(broken.message.contains("docker-credential-fake") && !broken.message.contains("keychain"), "{}", broken.message);
+        for (host, said) in [("slow", "did not answer in time"), ("garbage", "answered something that is not credentials")] {
+            let host = format!("{host}.example");
+            let error = find_in(&helpers(&host), &host).await.expect_err("a helper of no use");
+            assert!(error.message.contains(said) && error.kind == RegistryErrorKind::Missing, "{}", error.message);
+            assert!(!error.message.contains("hunter2") && error.hint.is_some(), "{error:?}");
+        }
+        assert_eq!(find_in(&helpers("empty.example"), "empty.example").await, Ok(None));
+        assert!(find_in(&helpers("endless.example"), "endless.example").await.is_err());
         let absent = find_in(r#"{"credsStore":"nobody-has-this"}"#, "x.example").await.expect_err("an absent helper");
         assert!(absent.message.ends_with("is not installed"), "{}", absent.message);
         let hostile = find_in(r#"{"credsStore":"../../evil"}"#, "x.example").await.expect_err("a path");

@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::client::{Client, HostSpec};
+use super::client_certificate;
+use super::credentials::{self, Sourced, Wanted};
+use super::error::{RegistryError, RegistryErrorKind};
+use super::provider;
 use super::work::Work;
 use crate::error::Result;
 use crate::event::Events;
@@ -23,8 +29,11 @@ struct Inner {
     specs: Mutex<BTreeMap<String, HostSpec>>,
     clients: Mutex<HashMap<String, Arc<Client>>>,
     // Hosts with the same trust share connections: building a client reads all certificate authorities.
-    transports: Mutex<HashMap<(Option<PathBuf>, bool), http::Client>>,
+    transports: Mutex<HashMap<Trust, http::Client>>,
 }
+
+/// What a transport is built with, beside what all have in common.
+type Trust = (Option<PathBuf>, bool, Option<String>, Option<u32>);
 
 impl Registries {
     /// No host is known yet; hosts nobody described are reached by https with whatever credentials files hold.
@@ -51,6 +60,22 @@ impl Registries {
         lock(&self.0.specs).insert(spec.host.clone(), spec);
     }
 
+    /// How a host is reached and treated, as described.
+    pub fn spec(&self, host: &str) -> HostSpec {
+        let spec = lock(&self.0.specs).get(host).cloned();
+        spec.unwrap_or_else(|| HostSpec { host: host.to_owned(), ..HostSpec::default() })
+    }
+
+    /// The credentials of a host, as described.
+    pub(super) async fn credentials(&self, host: &str, cancel: &CancellationToken) -> std::result::Result<Sourced, RegistryError> {
+        let spec = self.spec(host);
+        let failed = |error: crate::error::Error| RegistryError::new(RegistryErrorKind::Missing, error.to_string());
+        let http = self.transport(&spec).map_err(failed)?;
+        let keys = provider::of_host(host).config_keys;
+        let wanted = Wanted { host, keys, prefix: spec.credentials.as_deref(), registry: None };
+        credentials::find(&self.0.world, &http, &wanted, cancel).await
+    }
+
     /// What has been moved in this run.
     pub fn work(&self) -> &Work {
         &self.0.work
@@ -58,8 +83,7 @@ impl Registries {
 
     /// The client of a host, as described.
     pub fn client(&self, host: &str) -> Result<Arc<Client>> {
-        let spec = lock(&self.0.specs).get(host).cloned();
-        self.client_of(&spec.unwrap_or_else(|| HostSpec { host: host.to_owned(), ..HostSpec::default() }))
+        self.client_of(&self.spec(host))
     }
 
     /// The client of a description: two targets at one host may use different credentials.
@@ -75,7 +99,7 @@ impl Registries {
     }
 
     fn transport(&self, spec: &HostSpec) -> Result<http::Client> {
-        let key = (spec.ca_file.clone(), spec.plain_http);
+        let key = (spec.ca_file.clone(), spec.plain_http, spec.options.client_certificate.clone(), spec.options.retries);
         if let Some(http) = lock(&self.0.transports).get(&key) {
             return Ok(http.clone());
         }
@@ -83,6 +107,12 @@ impl Registries {
         options.plain_http |= spec.plain_http;
         if let Some(file) = &spec.ca_file {
             options.add_roots(file)?;
+        }
+        if let Some(prefix) = &spec.options.client_certificate {
+            options.identity = Some(client_certificate::read(&self.0.world, &spec.host, prefix)?);
+        }
+        if let Some(retries) = spec.options.retries {
+            options.ladder.retries = retries;
         }
         let http = http::Client::new(&self.0.world, self.0.events.clone(), &options)?;
         lock(&self.0.transports).insert(key, http.clone());

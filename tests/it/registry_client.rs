@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stagefreight::core::Digest;
+use stagefreight::core::{Digest, HostOptions};
 use stagefreight::event::{Event, Events, Sink};
 use stagefreight::http::{Ladder, Options, Timeouts};
 use stagefreight::manifest::{Destination, DestinationTarget};
@@ -91,6 +91,7 @@ impl Publisher {
             plain_http: true,
             credentials: credentials.map(str::to_owned),
             ca_file: None,
+            options: HostOptions::default(),
         };
         RegistryTarget::new(&self.registries, &target, ["acme/app".to_owned()], self.dir.path(), None).expect("target")
     }

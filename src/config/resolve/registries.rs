@@ -7,9 +7,10 @@ use super::{Scope, paths};
 use crate::config::decode::{Cx, IdMap};
 use crate::config::problem::Problem;
 use crate::config::resolved::{Registry, RegistryProvider};
-use crate::config::span::{Span, Text};
+use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
-use crate::config::written;
+use crate::config::written::{self, AttestationForm};
+use crate::core::HostOptions;
 use crate::core::reference::{check_host, check_path};
 
 /// Resolves the section.
@@ -32,9 +33,15 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         default_path,
         required,
         ca_file,
+        client_certificate,
+        mirrors,
+        concurrency,
+        rate,
+        retries,
+        attestations,
         // Reported as not supported yet when they were read.
         native_scan: _,
-        attestations: _,
+        platforms: _,
     } = registry;
     let named = match &provider {
         Some(name) => parse_provider(name, cx).map(Some),
@@ -50,7 +57,16 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
             None
         }
     };
-    let credentials = credentials.and_then(|prefix| credential_prefix(&prefix, cx));
+    let credentials = credentials.and_then(|prefix| credential_prefix(&prefix, "credentials", "GHCR_USER and GHCR_TOKEN", cx));
+    let options = HostOptions {
+        client_certificate: client_certificate
+            .and_then(|prefix| credential_prefix(&prefix, "client_certificate", "GHCR_CLIENT_CERT and GHCR_CLIENT_KEY", cx)),
+        concurrency: concurrency.and_then(|count| within(&count, "concurrency", 1, 256, cx)),
+        rate: rate.and_then(|count| within(&count, "rate", 1, 100_000, cx)),
+        retries: retries.and_then(|count| within(&count, "retries", 0, 100, cx)),
+    };
+    let mirrors = mirrors.unwrap_or_default().iter().filter_map(|mirror| mirror_host(mirror, cx)).collect();
+    let attestations = attestations.is_none_or(|form| attested(&form, cx));
     if let Some(path) = &default_path {
         check_repository_path(path, scope, cx);
     }
@@ -67,7 +83,47 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         default_path: default_path.map(|path| path.value),
         required: required.unwrap_or(true),
         ca_file,
+        mirrors,
+        options,
+        attestations,
     })
+}
+
+/// A whole number between two bounds.
+fn within(count: &Spanned<i64>, what: &str, least: u32, most: u32, cx: &mut Cx) -> Option<u32> {
+    let number = u32::try_from(count.value).ok().filter(|number| (least..=most).contains(number));
+    if number.is_none() {
+        let message = format!("`{what}: {}` is out of bounds", count.value);
+        cx.report(Problem::at(count.span, message).hint(format!("write a number from {least} to {most}, or leave it out")));
+    }
+    number
+}
+
+/// A mirror serves the same paths, so that it is a host and nothing else.
+fn mirror_host(mirror: &Text, cx: &mut Cx) -> Option<String> {
+    let (host, plain_http) = parse_url(mirror, cx)?;
+    if plain_http {
+        let hint = "describe it as a registry of its own with `url: http://…`, and name its host here";
+        cx.report(Problem::at(mirror.span, "a mirror is written without a scheme").hint(hint));
+        return None;
+    }
+    Some(host)
+}
+
+/// May images with attestations in their index go there?
+fn attested(form: &Spanned<AttestationForm>, cx: &mut Cx) -> bool {
+    match form.value {
+        AttestationForm::Index => true,
+        AttestationForm::None => false,
+        AttestationForm::Referrers | AttestationForm::Tag => {
+            let name = if form.value == AttestationForm::Tag { "tag" } else { "referrers" };
+            cx.report(
+                Problem::at(form.span, format!("`attestations: {name}` is not supported yet"))
+                    .hint("`index` places them as they were built, beside the image; `none` is for registries that take none"),
+            );
+            true
+        }
+    }
 }
 
 /// Checks a path template; one without tokens must be a path registries accept.
@@ -136,7 +192,7 @@ fn parse_url(url: &Text, cx: &mut Cx) -> Option<(String, bool)> {
 }
 
 /// spec/build.md D.1: upper-cased, `[A-Z][A-Z0-9_]*`.
-fn credential_prefix(prefix: &Text, cx: &mut Cx) -> Option<String> {
+fn credential_prefix(prefix: &Text, key: &str, example: &str, cx: &mut Cx) -> Option<String> {
     let upper = prefix.value.to_ascii_uppercase();
     let mut bytes = upper.bytes();
     let right = bytes.next().is_some_and(|b| b.is_ascii_uppercase())
@@ -147,9 +203,9 @@ fn credential_prefix(prefix: &Text, cx: &mut Cx) -> Option<String> {
     }
     // Somebody may have put the token itself here.
     cx.report(
-        Problem::at(prefix.span, "`credentials` is not a prefix of variable names")
+        Problem::at(prefix.span, format!("`{key}` is not a prefix of variable names"))
             .secret()
-            .hint("write letters, digits and `_`: `credentials: GHCR` reads GHCR_USER and GHCR_TOKEN"),
+            .hint(format!("write letters, digits and `_`: `{key}: GHCR` reads {example}")),
     );
     None
 }

@@ -16,7 +16,7 @@ pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Ne
 pub use document::Document;
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
 pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, TagEntry};
-pub use registries::Registry;
+pub use registries::{AttestationForm, Registry};
 pub use security::Security;
 
 /// Declares a map with known keys: `Option` keys may be left out, others must be there, unknown ones are problems.

@@ -1,6 +1,6 @@
 //! `registries`.
 
-use super::written;
+use super::{words, written};
 use crate::config::decode::Later;
 use crate::config::span::{Spanned, Text};
 
@@ -19,9 +19,35 @@ written! {
         required: Option<bool>,
         /// PEM file with additional certificate authorities for this host.
         ca_file: Option<Text>,
+        /// Prefix of the variables of a client certificate: `CORP` reads `CORP_CLIENT_CERT` and `CORP_CLIENT_KEY`, each a PEM file or its text.
+        client_certificate: Option<Text>,
+        /// Hosts that base images of this one are asked of first, in this order.
+        mirrors: Option<Vec<Text>>,
+        /// Most requests to it at the same time. Default: found out while pushing.
+        concurrency: Option<Spanned<i64>>,
+        /// Most requests to it per second. Default: no limit.
+        rate: Option<Spanned<i64>>,
+        /// How often one operation is tried again. Default 5.
+        retries: Option<Spanned<i64>>,
         /// Ask the registry to scan after a push.
         native_scan: Option<Later<bool>>,
-        /// How attestations are attached.
-        attestations: Option<Later<Spanned<String>>>,
+        /// How attestations of BuildKit are attached: `index`, beside the image; `none`, for images that have none. Default index.
+        attestations: Option<Spanned<AttestationForm>>,
+        /// Platforms this registry gets.
+        platforms: Option<Later<Vec<Text>>>,
+    }
+}
+
+words! {
+    /// How attestations are attached.
+    AttestationForm "attestations" {
+        /// In the index, beside the image.
+        Index = "index",
+        /// Not at all.
+        None = "none",
+        /// As referrers. Not supported yet.
+        Referrers = "referrers",
+        /// Under tags of their own. Not supported yet.
+        Tag = "tag",
     }
 }

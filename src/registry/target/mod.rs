@@ -60,6 +60,8 @@ impl RegistryTarget {
             credentials: target.credentials.clone(),
             ca_file: target.ca_file.as_ref().map(|file| workspace.join(file)),
             endpoint,
+            options: target.options.clone(),
+            ..HostSpec::default()
         };
         registries.describe(spec.clone());
         let client = registries.client_of(&spec)?;
