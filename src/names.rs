@@ -18,6 +18,8 @@ pub mod path {
     pub const BUILDS: &str = ".stagefreight/builds.json";
     /// Why the last perform failed; absent when it did not.
     pub const FAILURE: &str = ".stagefreight/failure-detail.json";
+    /// Platforms built alone, to be joined with those of other jobs: one file per part.
+    pub const PARTS: &str = ".stagefreight/parts";
     /// Review's verdict.
     pub const REVIEW: &str = ".stagefreight/review.json";
     /// What is where after publish.

@@ -54,6 +54,8 @@ pub enum Command {
     /// Build what the plan names into the store
     #[command(visible_alias = "build")]
     Perform(super::commands::perform::PerformArgs),
+    /// Join platforms that different jobs built with `perform --platform`
+    Merge(super::commands::merge::MergeArgs),
     /// Apply the policy to what was built
     Review(super::commands::review::ReviewArgs),
     /// Place the approved bytes at every destination
@@ -74,8 +76,6 @@ pub enum Command {
     /// Run the embedded OCI registry
     #[command(subcommand)]
     Registry(super::commands::registry::RegistryCommand),
-    /// List what Dockerfiles name: base images, packages, downloads, arguments
-    Inventory(super::commands::inventory::InventoryArgs),
     /// Copy an image, digest-preserving, between registries and OCI layouts
     Copy(super::commands::copy::CopyArgs),
     /// Print the version

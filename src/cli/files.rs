@@ -25,13 +25,21 @@ pub fn read(workspace: &Path, name: &str) -> Result<Vec<u8>, PathError> {
 /// Bytes of a file an earlier stage should have written; its absence names the command that writes it.
 pub fn need(workspace: &Path, name: &str, written_by: &str) -> Result<Vec<u8>> {
     read(workspace, name).map_err(|error| {
-        if error.is_not_found() {
+        if error.is_not_found() && name == names::path::OUTPUTS && !parts(workspace).is_empty() {
+            Error::missing(format!("{name} is not there: this workspace holds only parts of a build, {}", parts(workspace).join(", ")))
+                .hint("collect the .stagefreight/ of every job that built a part, then run `stagefreight merge`")
+        } else if error.is_not_found() {
             Error::missing(format!("{name} is not there"))
                 .hint(format!("run `stagefreight {written_by}` first, or pass the .stagefreight/ directory of the job that did"))
         } else {
             error.into()
         }
     })
+}
+
+fn parts(workspace: &Path) -> Vec<String> {
+    let names = fs::names_in(&workspace.join(names::path::PARTS)).unwrap_or_default();
+    names.into_iter().filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect()
 }
 
 /// The outputs manifest in these bytes; what is wrong with them is said of the file.

@@ -37,12 +37,17 @@ pub struct Gathered {
 
 /// Gathers and plans. Warnings of config and plan go to the session's events.
 pub async fn gather(session: &Session) -> Result<Gathered> {
+    gather_part(session, &[]).await
+}
+
+/// The same for a run that builds some platforms alone: the plan is that of the whole, with the caches of this run.
+pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathered> {
     let config = load::config(session)?;
     let context = context(session)?;
     let git = read_git(session).await?;
     let context = plan::complete(context, &git);
     let repository = RepositoryId::find(&context, &git, &session.directory);
-    let surroundings = Surroundings { repository, ..surroundings(session, &config).await? };
+    let surroundings = Surroundings { repository, part: part.to_vec(), ..surroundings(session, &config).await? };
     let env = |name: &str| session.world.env.get(name).map(str::to_owned);
     let inputs =
         Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::check::Checked;
 use super::commands;
 use super::document::Document;
+use super::perform::parts::Part;
 use super::perform::{FailureDetail, Performed};
 use crate::manifest::{BuildRecords, schema};
 use crate::plan::Plan;
@@ -27,6 +28,8 @@ pub enum SchemaOf {
     Builds,
     /// plan.json
     Plan,
+    /// a file of parts/
+    Part,
     /// review.json
     Review,
     /// placements.json
@@ -43,6 +46,7 @@ pub fn of_file(file: SchemaOf) -> Value {
         SchemaOf::Destinations => schema::destinations_schema(),
         SchemaOf::Builds => schemars::schema_for!(BuildRecords).to_value(),
         SchemaOf::Plan => schemars::schema_for!(Plan).to_value(),
+        SchemaOf::Part => schemars::schema_for!(Part).to_value(),
         SchemaOf::Review => schemars::schema_for!(Approval).to_value(),
         SchemaOf::Placements => schemars::schema_for!(Placements).to_value(),
         SchemaOf::FailureDetail => schemars::schema_for!(FailureDetail).to_value(),
@@ -58,10 +62,10 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("config check", of::<commands::config::Verdict>("config check")),
         ("config show", of::<commands::config::ShownConfig<'static>>("config show")),
         ("copy", of::<commands::copy::Copied>("copy")),
-        ("inventory", of::<commands::inventory::Inventories>("inventory")),
         ("manifest diff", of::<commands::manifest::Difference>("manifest diff")),
         ("manifest show", of::<commands::manifest::Shown>("manifest show")),
         ("manifest verify", of::<commands::manifest::Report>("manifest verify")),
+        ("merge", of::<Performed>("merge")),
         ("perform", of::<Performed>("perform")),
         ("registry serve", of::<commands::registry::Listening>("registry serve")),
         ("status", of::<commands::status::Status>("status")),

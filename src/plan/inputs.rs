@@ -40,6 +40,8 @@ pub struct Surroundings {
     pub default_builder: BuilderChoice,
     /// Platform of builds that name none.
     pub host_platform: Platform,
+    /// Platforms this run builds, where other runs build the rest of the plan; empty = all. Only caches depend on it.
+    pub part: Vec<Platform>,
     /// `SOURCE_DATE_EPOCH`, when it is set: seconds since 1970.
     pub source_date_epoch: Option<i64>,
 }
@@ -63,6 +65,7 @@ impl Surroundings {
             builders: BTreeMap::new(),
             default_builder: BuilderChoice { kind: BuilderKind::Embedded, why: "needs no daemon".to_owned() },
             host_platform: Platform::host(),
+            part: Vec::new(),
             source_date_epoch: None,
         }
     }

@@ -24,6 +24,11 @@ impl ContentStore {
         Self { objects: workspace.join(names::path::OBJECTS) }
     }
 
+    /// A store whose directory is known: one that was handed over from another job.
+    pub fn at(objects: &Path) -> Self {
+        Self { objects: objects.to_owned() }
+    }
+
     /// Where the entry of a digest lies, whether it is there or not.
     pub fn entry_path(&self, digest: &Digest) -> PathBuf {
         self.objects.join(digest.algorithm().name()).join(digest.hex())

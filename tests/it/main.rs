@@ -16,7 +16,6 @@ mod driving;
 mod embedded_build;
 mod embedded_registry;
 mod generated;
-mod inventory;
 mod json;
 mod manifest;
 mod nodes;

@@ -9,11 +9,10 @@ mod base;
 mod builder;
 mod context;
 mod copy;
-pub(in crate::build) mod dockerfile;
+mod dockerfile;
 mod evaluate;
-pub(in crate::build) mod expand;
+mod expand;
 mod glob;
-mod heredoc;
 mod ignore;
 mod image_config;
 mod layer;
@@ -24,7 +23,7 @@ mod stage;
 mod tree;
 
 pub use builder::{Embedded, named_bases};
-pub use dockerfile::{DockerfileError, MAX_DOCKERFILE, declared_args, needs_buildkit};
+pub use dockerfile::{declared_args, needs_buildkit};
 pub use pack::{Codec, Packed, pack};
 
 /// What to do when a Dockerfile needs more than this builder.

@@ -12,3 +12,4 @@ mod share;
 
 pub use assign::{Assignment, assign};
 pub use fleet::Fleet;
+pub use share::{index_annotations, share_of};

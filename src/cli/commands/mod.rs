@@ -5,8 +5,8 @@ pub mod ci;
 pub mod completions;
 pub mod config;
 pub mod copy;
-pub mod inventory;
 pub mod manifest;
+pub mod merge;
 pub mod perform;
 pub mod plan;
 pub mod publish;
@@ -29,13 +29,13 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Copy(args) => copy::run(session, &args),
         Command::Check(args) => check::run(session, &args),
         Command::Perform(args) => perform::run(session, &args),
+        Command::Merge(args) => merge::run(session, &args),
         Command::Review(args) => review::run(session, &args),
         Command::Publish(args) => publish::run(session, &args),
         Command::Verify(args) => verify::run(session, &args),
         Command::Status(args) => status::run(session, &args),
         Command::Store(command) => store::run(session, command),
         Command::Completions(args) => completions::run(session, &args),
-        Command::Inventory(args) => inventory::run(session, &args),
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),

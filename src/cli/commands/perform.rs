@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::perform::{Options, perform};
 use crate::cli::session::Session;
+use crate::core::Platform;
 use crate::error::Result;
 
 /// Options of perform.
@@ -12,11 +13,14 @@ pub struct PerformArgs {
     /// Build even when an equal plan's outputs are here, or a destination already holds this commit
     #[arg(long)]
     pub rebuild: bool,
+    /// Build these platforms alone; `merge` joins them with those that other jobs build (repeatable, or a list with commas)
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub platform: Vec<Platform>,
 }
 
 /// Runs it.
 pub fn run(session: &Session, args: &PerformArgs) -> Result<()> {
-    let options = Options { rebuild: args.rebuild };
+    let options = Options { rebuild: args.rebuild, platforms: args.platform.clone() };
     let performed = session.block_on(perform(session, options))?;
     session.print(&performed, crate::cli::perform::Performed::screen)
 }

@@ -4,6 +4,7 @@
 mod adopt;
 mod failed;
 mod make;
+pub mod parts;
 mod record;
 mod reuse;
 
@@ -12,10 +13,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::gather::{Gathered, gather};
+use super::gather::{Gathered, gather_part};
 use super::session::Session;
 use super::wire::Wiring;
-use crate::core::Digest;
+use crate::core::{Digest, Platform};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::fs::{Lock, LockError};
@@ -28,10 +29,12 @@ use crate::store::{Closure, ContentStore};
 pub use failed::{FAILURE_SCHEMA_VERSION, FailureDetail};
 
 /// What perform was asked to do.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Build even when there are bytes to reuse or adopt.
     pub rebuild: bool,
+    /// Build these platforms alone, as a part that `merge` joins with others; empty = everything.
+    pub platforms: Vec<Platform>,
 }
 
 /// What perform did.
@@ -41,11 +44,15 @@ pub struct Performed {
     pub version: String,
     /// Full commit id.
     pub commit: String,
-    /// Checksum of the outputs manifest.
-    pub outputs_checksum: String,
+    /// Checksum of the outputs manifest; none for a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs_checksum: Option<String>,
+    /// The file that describes the part; none for a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// One per artifact.
     pub artifacts: Vec<PerformedArtifact>,
-    /// How many destinations the artifacts are meant for.
+    /// How many destinations the artifacts are meant for; 0 for a part.
     pub destinations: usize,
 }
 
@@ -77,7 +84,7 @@ pub(super) struct Made {
 
 /// Runs perform.
 pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
-    let gathered = Box::pin(gather(session)).await?;
+    let gathered = Box::pin(gather_part(session, &options.platforms)).await?;
     let plan = &gathered.plan;
     if plan.builds.is_empty() {
         return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));
@@ -92,9 +99,12 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
     let plan = &gathered.plan;
     let store = ContentStore::new(&session.directory);
     let clean = !gathered.git.dirty;
+    let whole = options.platforms.is_empty();
+    let steps = if whole { plan.builds.clone() } else { parts::narrow(plan, &options.platforms)? };
     if clean
         && !options.rebuild
-        && let Some(performed) = reuse::reuse(session, plan, &store)?
+        && let Some(performed) =
+            if whole { reuse::reuse(session, plan, &store)? } else { parts::reuse_part(session, plan, &options.platforms, &steps, &store)? }
     {
         session.events.info(format!("reused the outputs of an equal plan for {:.12}; --rebuild builds again", plan.commit));
         return Ok(performed);
@@ -105,7 +115,7 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
     }
     let wiring = Wiring::of_plan(session, plan).await?.with_config(session, &gathered.config);
     let mut made = Vec::new();
-    for step in &plan.builds {
+    for step in &steps {
         let title = format!("build {}", step.id);
         session.events.emit(Event::GroupStarted { title: title.clone() });
         let started = std::time::Instant::now();
@@ -121,7 +131,13 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
             Err(error) => return Err(error),
         }
     }
-    record::record(session, plan, &made)
+    if !whole {
+        return parts::record_part(session, plan, &options.platforms, &made);
+    }
+    let performed = record::record(session, plan, &made)?;
+    // Parts of another day must not be joined over the whole.
+    crate::fs::remove_tree(&session.path(names::path::PARTS))?;
+    Ok(performed)
 }
 
 async fn one(
@@ -149,9 +165,16 @@ pub fn take_lock(workspace: &Path) -> Result<Lock> {
 }
 
 impl Performed {
-    /// The screen.
+    /// The screen of perform.
     pub fn screen(&self) -> String {
-        let mut text = format!("perform  version {}  commit {:.7}  outputs {:.12}…\n", self.version, self.commit, self.outputs_checksum);
+        self.screen_of("perform")
+    }
+
+    /// The screen of the command of this name.
+    pub fn screen_of(&self, command: &str) -> String {
+        let mut text = format!("{command}  version {}  commit {:.7}", self.version, self.commit);
+        text.extend(self.outputs_checksum.as_ref().map(|checksum| format!("  outputs {checksum:.12}…")));
+        text.push('\n');
         let mut table = Table::indented(2);
         for artifact in &self.artifacts {
             let digest = artifact.digest.get(..19).unwrap_or(&artifact.digest).to_owned();
@@ -159,6 +182,11 @@ impl Performed {
             table.row([artifact.id.clone(), digest, size, format!("{} {}", artifact.origin, artifact.by), artifact.why.clone()]);
         }
         text.push_str(&table.render());
+        if let Some(part) = &self.part {
+            let artifacts = counted(self.artifacts.len(), "artifact");
+            text.push_str(&format!("a part of {artifacts}   record: {part}   next: stagefreight merge, with every part\n"));
+            return text;
+        }
         let (artifacts, places) = (counted(self.artifacts.len(), "artifact"), counted(self.destinations, "destination"));
         text.push_str(&format!("{artifacts} for {places}   record: {}\n", names::path::OUTPUTS));
         text

@@ -44,7 +44,8 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed
     Ok(Performed {
         version: plan.version.version.clone(),
         commit: plan.commit.clone(),
-        outputs_checksum: outputs.checksum.clone(),
+        outputs_checksum: Some(outputs.checksum.clone()),
+        part: None,
         artifacts: artifacts.collect(),
         destinations: destinations.destinations.len(),
     })

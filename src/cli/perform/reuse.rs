@@ -52,7 +52,8 @@ pub fn reuse(session: &Session, plan: &Plan, store: &ContentStore) -> Result<Opt
     Ok(Some(Performed {
         version: plan.version.version.clone(),
         commit: plan.commit.clone(),
-        outputs_checksum: outputs.checksum,
+        outputs_checksum: Some(outputs.checksum),
+        part: None,
         artifacts,
         destinations: count,
     }))

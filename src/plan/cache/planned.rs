@@ -6,6 +6,7 @@ use super::name::{Scope, canonicalize_ref, hash};
 use super::repository::RepositoryId;
 use crate::ci::PipelineContext;
 use crate::config::{CacheMode, CachePlace, Config, ExternalCache, RegistryProvider};
+use crate::core::Platform;
 use crate::error::{Error, Result};
 use crate::plan::Inputs;
 use crate::plan::types::{BuilderKind, CacheRef, PlannedCache};
@@ -71,7 +72,7 @@ pub(in crate::plan) fn of_build(inputs: &Inputs<'_>, build: &str, platforms: &[S
         return Ok(PlannedCache::default());
     }
     let mut planned = PlannedCache { mode: cache.mode.name().to_owned(), ..PlannedCache::default() };
-    let parts = parts(config, platforms);
+    let parts = parts(config, platforms, &surroundings.part);
     let writes = !context.is_untrusted();
     if local {
         let directory = local_directory(config, &surroundings.repository);
@@ -160,13 +161,22 @@ impl Key<'_> {
     }
 }
 
-/// The platforms of each node that serves some of the step's, when several do.
-fn parts(config: &Config, platforms: &[String]) -> Vec<Vec<String>> {
+/// The platforms of each node that serves some of the step's, when several do; where other jobs build the rest of them,
+/// those of this job.
+fn parts(config: &Config, all: &[String], job: &[Platform]) -> Vec<Vec<String>> {
+    let ours = |text: &&String| {
+        job.is_empty() || text.parse::<Platform>().is_ok_and(|own| job.iter().any(|wanted| wanted.normalized() == own.normalized()))
+    };
+    let platforms: Vec<String> = all.iter().filter(ours).cloned().collect();
     let serves = |node: &crate::config::Node| -> Vec<String> {
         platforms.iter().filter(|wanted| node.platforms.iter().any(|own| own.to_string() == **wanted)).cloned().collect()
     };
     let parts: Vec<Vec<String>> = config.builder.nodes.iter().map(serves).filter(|part| !part.is_empty()).collect();
-    if parts.len() > 1 { parts } else { Vec::new() }
+    match parts.len() {
+        0 | 1 if platforms.len() < all.len() => vec![platforms],
+        0 | 1 => Vec::new(),
+        _ => parts,
+    }
 }
 
 fn local_ref(slot: &str, key: &str, platforms: &[String], mode: Option<&str>) -> CacheRef {

@@ -13,4 +13,4 @@ pub use image::Image;
 pub use registries::{Registry, USER};
 pub use schema::{assert_satisfies, schemas};
 pub use scripted::{Asked, Reply, Scripted};
-pub use sf::Sf;
+pub use sf::{Run, Sf};

@@ -23,9 +23,14 @@ fn config(mode: CacheMode, place: CachePlace) -> Config {
 }
 
 fn planned_for(config: &Config, context: &PipelineContext, platforms: &[&str]) -> Result<PlannedCache> {
+    planned_in_job(config, context, platforms, &[])
+}
+
+fn planned_in_job(config: &Config, context: &PipelineContext, platforms: &[&str], job: &[&str]) -> Result<PlannedCache> {
     let git = fixtures::git(&[]);
     let repository = RepositoryId::of_address("https://github.com/acme/app").expect("an address");
-    let surroundings = Surroundings { repository, ..fixtures::surroundings() };
+    let surroundings =
+        Surroundings { repository, part: job.iter().map(|text| text.parse().expect("platform")).collect(), ..fixtures::surroundings() };
     let inputs =
         Inputs { config, context, git: &git, surroundings: &surroundings, env: &|_| None, now: crate::core::Timestamp::from_unix(0) };
     let platforms: Vec<String> = platforms.iter().map(|platform| (*platform).to_owned()).collect();
@@ -160,4 +165,17 @@ fn what_has_no_place_is_refused() {
     ] {
         assert_eq!(planned_for(config, &main, &[]).expect_err(why).message(), why);
     }
+}
+
+#[test]
+fn jobs_that_build_some_platforms_have_caches_of_their_own() {
+    let config = config(CacheMode::Shared, at_registry());
+    let branch = fixtures::on_branch("main");
+    let both = ["linux/amd64", "linux/arm64"];
+    let in_job = |job: &[&str]| planned_in_job(&config, &branch, &both, job).expect("planned").to;
+    let (whole, amd64, arm64) = (in_job(&[]), in_job(&["linux/amd64"]), in_job(&["linux/arm64/v8"]));
+    assert_eq!((amd64.len(), arm64.len()), (1, 1));
+    assert!(whole[0].name != amd64[0].name && amd64[0].name != arm64[0].name, "{whole:?} {amd64:?} {arm64:?}");
+    assert_eq!((&*whole[0].platforms, &*amd64[0].platforms), (&[][..], &["linux/amd64".to_owned()][..]));
+    assert_eq!(names(&in_job(&both)), names(&whole), "a job that builds all of them is the whole");
 }
