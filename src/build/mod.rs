@@ -10,6 +10,7 @@ mod choose;
 pub mod cleanup;
 pub mod diagnostics;
 pub mod embedded;
+pub mod inventory;
 pub mod lifecycle;
 pub mod merge;
 pub mod nodes;

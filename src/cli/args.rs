@@ -76,6 +76,8 @@ pub enum Command {
     /// Run the embedded OCI registry
     #[command(subcommand)]
     Registry(super::commands::registry::RegistryCommand),
+    /// List what Dockerfiles name: base images, packages, downloads, arguments
+    Inventory(super::commands::inventory::InventoryArgs),
     /// Copy an image, digest-preserving, between registries and OCI layouts
     Copy(super::commands::copy::CopyArgs),
     /// Print the version

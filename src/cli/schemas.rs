@@ -62,6 +62,7 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("config check", of::<commands::config::Verdict>("config check")),
         ("config show", of::<commands::config::ShownConfig<'static>>("config show")),
         ("copy", of::<commands::copy::Copied>("copy")),
+        ("inventory", of::<commands::inventory::Inventories>("inventory")),
         ("manifest diff", of::<commands::manifest::Difference>("manifest diff")),
         ("manifest show", of::<commands::manifest::Shown>("manifest show")),
         ("manifest verify", of::<commands::manifest::Report>("manifest verify")),

@@ -16,6 +16,7 @@ mod driving;
 mod embedded_build;
 mod embedded_registry;
 mod generated;
+mod inventory;
 mod json;
 mod manifest;
 mod nodes;

@@ -1,13 +1,19 @@
 //! A Dockerfile as the embedded builder reads it: stages and instructions with their lines. Nothing is expanded yet.
 
+use std::ops::Range;
+
 use parse_dockerfile::{Command as Form, HealthcheckArguments, Instruction, JsonOrStringArray, Source as Src};
 
 use super::expand::{Lexer, Variables};
+use super::heredoc;
 
 /// The most a Dockerfile may weigh: 1 MiB.
 pub const MAX_DOCKERFILE: u64 = 1 << 20;
 /// The most instructions one may have. (Images hold at most 127 layers anyway.)
 const MAX_INSTRUCTIONS: usize = 4096;
+
+/// Why `RUN` is not for this builder.
+pub const RUN_IS_FOREIGN: &str = "runs a command, which needs BuildKit";
 
 /// Why a text is not a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +95,8 @@ pub enum Verb {
     Healthcheck(Vec<(String, String)>, Option<Command>),
     /// `MAINTAINER`. Not expanded.
     Maintainer(String),
+    /// `RUN`.
+    Run(RunStep),
     /// Something only BuildKit can do: the instruction's name, and why.
     Foreign(&'static str, &'static str),
 }
@@ -127,6 +135,15 @@ impl CopyStep {
     }
 }
 
+/// `RUN`.
+#[derive(Debug, Clone)]
+pub struct RunStep {
+    /// Options by name (`--mount`).
+    pub options: Vec<(String, Option<String>)>,
+    /// What is run. Of a shell line, with its here-documents: the line, then theirs with the closing delimiters.
+    pub command: Command,
+}
+
 /// Where `COPY` copies from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -140,7 +157,8 @@ impl Dockerfile {
     /// Reads a Dockerfile.
     pub fn parse(text: &str) -> Result<Self, DockerfileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let parsed = parse_dockerfile::parse(text).map_err(|error| {
+        let lifted = heredoc::lift(text);
+        let parsed = parse_dockerfile::parse(&lifted.text).map_err(|error| {
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
             DockerfileError { line: error.line(), message }
@@ -149,7 +167,7 @@ impl Dockerfile {
             return Err(DockerfileError { line: 1, message: format!("more than {MAX_INSTRUCTIONS} instructions") });
         }
         let escape = parsed.parser_directives.escape.as_ref().map_or('\\', |directive| directive.value.value);
-        let reader = Reader { text, escape };
+        let reader = Reader { text, escape, documents: &lifted.documents };
         let global_args = parsed.global_args().map(|arg| (reader.line(arg.arg.span.start), arg.arguments.value.to_string())).collect();
         let mut stages = Vec::new();
         for stage in parsed.stages() {
@@ -166,7 +184,7 @@ impl Dockerfile {
             stages.push(Stage { line, name, image: stage.from.image.value.to_string(), platform, steps });
         }
         let syntax = parsed.parser_directives.syntax.as_ref().map(|directive| directive.value.value.to_owned());
-        Ok(Self { syntax, lexer: Lexer { escape, raw: false }, global_args, stages })
+        Ok(Self { syntax, lexer: Lexer::new(escape), global_args, stages })
     }
 
     /// Index of the stage a name or number means; names are compared without case, as in Docker.
@@ -253,6 +271,7 @@ pub fn needs_buildkit(text: &str, target: Option<&str>) -> Option<(usize, String
         for step in &stage.steps {
             match &step.instruction {
                 Verb::Foreign(name, why) => return Some((step.line, format!("{name} {why}"))),
+                Verb::Run(_) => return Some((step.line, format!("RUN {RUN_IS_FOREIGN}"))),
                 Verb::Copy(copy) => {
                     if let Some(why) = foreign_copy(copy) {
                         return Some((step.line, why.to_owned()));
@@ -309,9 +328,30 @@ pub fn foreign_copy(copy: &CopyStep) -> Option<&'static str> {
     downloads.then_some("ADD downloads a remote source")
 }
 
+fn flags(options: &[parse_dockerfile::Flag<'_>]) -> Vec<(String, Option<String>)> {
+    options.iter().map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()))).collect()
+}
+
+/// The rest of an instruction's lines as one: continuations joined, comments between them dropped.
+pub fn joined(text: &str, escape: char) -> String {
+    let mut out = String::new();
+    for (index, line) in text.lines().enumerate() {
+        if index > 0 && (line.trim_start().starts_with('#') || line.trim().is_empty()) {
+            continue;
+        }
+        let Some(line) = line.trim_end().strip_suffix(escape) else {
+            out.push_str(line);
+            break;
+        };
+        out.push_str(line);
+    }
+    out
+}
+
 struct Reader<'a> {
     text: &'a str,
     escape: char,
+    documents: &'a [(usize, Range<usize>)],
 }
 
 impl Reader<'_> {
@@ -319,20 +359,8 @@ impl Reader<'_> {
         self.text.get(..at).unwrap_or(self.text).matches('\n').count() + 1
     }
 
-    // The rest of an instruction's lines as one: continuations joined, comments between them dropped.
     fn joined(&self, text: &str) -> String {
-        let mut out = String::new();
-        for (index, line) in text.lines().enumerate() {
-            if index > 0 && (line.trim_start().starts_with('#') || line.trim().is_empty()) {
-                continue;
-            }
-            let Some(line) = line.trim_end().strip_suffix(self.escape) else {
-                out.push_str(line);
-                break;
-            };
-            out.push_str(line);
-        }
-        out
+        joined(text, self.escape)
     }
 
     fn command(&self, form: &Form<'_>) -> Command {
@@ -343,6 +371,24 @@ impl Reader<'_> {
         }
     }
 
+    fn run(&self, run: &parse_dockerfile::RunInstruction<'_>) -> RunStep {
+        let options = flags(&run.options);
+        let command = match &run.arguments {
+            // The text as it is written: where it was parsed, marks of here-documents were masked.
+            Form::Shell(line) => {
+                let mut script = self.joined(self.text.get(line.span.clone()).unwrap_or(line.value)).trim().to_owned();
+                let own = |(at, _): &&(usize, Range<usize>)| self.line(*at) == self.line(run.run.span.start);
+                if let Some(documents) = self.documents.iter().find(own).and_then(|(_, range)| self.text.get(range.clone())) {
+                    script.push('\n');
+                    script.push_str(documents);
+                }
+                Command::Shell(script)
+            }
+            other => self.command(other),
+        };
+        RunStep { options, command }
+    }
+
     fn copy(
         &self,
         add: bool,
@@ -351,7 +397,7 @@ impl Reader<'_> {
         sources: &[Src<'_>],
         dest: &str,
     ) -> CopyStep {
-        let options = options.iter().map(|flag| (flag.name.value.to_string(), flag.value.as_ref().map(|v| v.value.to_string()))).collect();
+        let options = flags(options);
         // A here-document's file is called like its delimiter.
         let line = self.joined(&self.text[at.span.start.min(self.text.len())..]);
         let delimiter = |word: &str| word.strip_prefix("<<").map(|w| w.trim_start_matches('-').replace(['"', '\'', '\\'], ""));
@@ -401,7 +447,7 @@ impl Reader<'_> {
                 };
                 (&i.healthcheck, Verb::Healthcheck(options.collect(), command))
             }
-            Instruction::Run(i) => (&i.run, Verb::Foreign("RUN", "runs a command, which needs BuildKit")),
+            Instruction::Run(i) => (&i.run, Verb::Run(self.run(i))),
             Instruction::Onbuild(i) => (&i.onbuild, Verb::Foreign("ONBUILD", "is BuildKit's")),
             _ => return Err(DockerfileError { line: 1, message: "an instruction the embedded builder does not know".to_owned() }),
         };

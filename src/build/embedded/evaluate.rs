@@ -14,7 +14,7 @@ use self::pairs::pairs;
 use super::base::Base;
 use super::context;
 use super::copy::{Copy, CopyError, Target};
-use super::dockerfile::{CopyStep, Dockerfile, Source, Step, Verb, foreign_copy};
+use super::dockerfile::{CopyStep, Dockerfile, RUN_IS_FOREIGN, Source, Step, Verb, foreign_copy};
 use super::expand::{Lexer, Variables};
 use super::ignore::Ignore;
 use super::layer::Changes;
@@ -287,6 +287,7 @@ impl<'a> Build<'a> {
                 self.event(at, step, StepState::Started, None);
                 self.copy(at, copy, stage, scope, &mut changes)?;
             }
+            Verb::Run(_) => return Err(Error::usage(format!("RUN {RUN_IS_FOREIGN}")).hint(super::GET_BUILDKIT)),
             Verb::Foreign(name, why) => {
                 return Err(Error::usage(format!("{name} {why}")).hint(super::GET_BUILDKIT));
             }

@@ -36,12 +36,20 @@ pub struct Lexer {
     pub escape: char,
     /// Keep quotes and escapes, expand variables only: the body of a here-document.
     pub raw: bool,
+    /// Leave an expression whose variable is not known as it is written, where BuildKit would put nothing: for reading
+    /// a text whose variables are only known in part. Defaults (`${a:-b}`) still count.
+    pub keep_unknown: bool,
 }
 
 impl Lexer {
+    /// As BuildKit reads instructions.
+    pub fn new(escape: char) -> Self {
+        Self { escape, raw: false, keep_unknown: false }
+    }
+
     /// Expands one word: removes quotes and escapes, replaces variables.
     pub fn word(self, text: &str, variables: &Variables) -> Result<String, ExpandError> {
-        let mut reader = Reader { lexer: self, chars: text.chars().collect(), at: 0, variables, text, depth: 0 };
+        let mut reader = Reader { lexer: self, chars: text.chars().collect(), at: 0, variables, text, depth: 0, unknown: false };
         reader.until(&[])
     }
 
@@ -80,6 +88,8 @@ struct Reader<'a> {
     variables: &'a Variables,
     text: &'a str,
     depth: usize,
+    /// The expression just read has no value of its own: its variable is not known, and it says no other value.
+    unknown: bool,
 }
 
 impl Reader<'_> {
@@ -167,19 +177,26 @@ impl Reader<'_> {
     }
 
     fn dollar(&mut self, out: &mut String) -> Result<(), ExpandError> {
+        let begin = self.at;
         self.at += 1;
         if self.peek() == Some('{') {
             self.at += 1;
             let start = self.at;
+            self.unknown = false;
             let value = self.braced(start)?;
-            out.push_str(&value);
+            if std::mem::take(&mut self.unknown) && self.lexer.keep_unknown {
+                out.extend(&self.chars[begin..self.at]);
+            } else {
+                out.push_str(&value);
+            }
             return Ok(());
         }
         let name = self.name();
-        if name.is_empty() {
-            out.push('$');
-        } else {
-            out.push_str(self.variables.get(&name).map_or("", String::as_str));
+        match self.variables.get(&name) {
+            Some(value) => out.push_str(value),
+            None if name.is_empty() => out.push('$'),
+            None if self.lexer.keep_unknown => out.extend(&self.chars[begin..self.at]),
+            None => {}
         }
         Ok(())
     }
@@ -218,34 +235,40 @@ impl Reader<'_> {
         let result = match self.next().ok_or_else(|| self.open("brace"))? {
             '}' => {
                 self.depth -= 1;
+                self.unknown = value.is_none();
                 return Ok(value.unwrap_or_default());
             }
             ':' => {
                 let modifier = self.next();
                 let word = self.until(&['}'])?;
+                self.unknown = modifier == Some('?') && filled.is_none();
                 match modifier {
                     Some('-') => filled.unwrap_or(word),
                     Some('+') => filled.map(|_| word).unwrap_or_default(),
-                    Some('?') => filled.ok_or_else(|| required(&name, &word))?,
+                    Some('?') => self.demanded(filled, &name, &word)?,
                     _ => return Err(bad(self)),
                 }
             }
             '-' => {
                 let word = self.until(&['}'])?;
+                self.unknown = false;
                 value.unwrap_or(word)
             }
             '+' => {
                 let word = self.until(&['}'])?;
+                self.unknown = false;
                 value.map(|_| word).unwrap_or_default()
             }
             '?' => {
                 let word = self.until(&['}'])?;
-                value.ok_or_else(|| required(&name, &word))?
+                self.unknown = value.is_none();
+                self.demanded(value, &name, &word)?
             }
             end @ ('#' | '%') => {
                 let longest = self.peek() == Some(end);
                 self.at += usize::from(longest);
                 let pattern = self.until(&['}'])?;
+                self.unknown = value.is_none();
                 trim(&value.unwrap_or_default(), &pattern, end == '#', longest)
             }
             '/' => {
@@ -258,6 +281,7 @@ impl Reader<'_> {
                 } else {
                     String::new()
                 };
+                self.unknown = value.is_none();
                 replace(&value.unwrap_or_default(), &pattern, &with, all)
             }
             _ => return Err(bad(self)),
@@ -266,6 +290,15 @@ impl Reader<'_> {
         match self.next() {
             Some('}') => Ok(result),
             _ => Err(self.open("brace")),
+        }
+    }
+
+    // The value of `${NAME:?message}`. Where unknown variables are kept, their absence is no failure.
+    fn demanded(&self, value: Option<String>, name: &str, word: &str) -> Result<String, ExpandError> {
+        match value {
+            Some(value) => Ok(value),
+            None if self.lexer.keep_unknown => Ok(String::new()),
+            None => Err(required(name, word)),
         }
     }
 }
@@ -325,7 +358,7 @@ fn replace(value: &str, pattern: &str, with: &str, all: bool) -> String {
 mod tests {
     use super::*;
 
-    const LEXER: Lexer = Lexer { escape: '\\', raw: false };
+    const LEXER: Lexer = Lexer { escape: '\\', raw: false, keep_unknown: false };
 
     fn variables() -> Variables {
         [("A", "x"), ("EMPTY", ""), ("P", "/usr/local/bin"), ("V", "v1.2.3")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
@@ -369,10 +402,28 @@ mod tests {
         ] {
             assert_eq!(LEXER.word(text, &variables()).as_deref(), Ok(expected), "{text}");
         }
-        let windows = Lexer { escape: '`', raw: false };
+        let windows = Lexer::new('`');
         assert_eq!(windows.word("c:\\x`$A", &variables()).as_deref(), Ok("c:\\x$A"));
-        let body = Lexer { escape: '\\', raw: true };
+        let body = Lexer { raw: true, ..LEXER };
         assert_eq!(body.word("\"$A\" 'b' \\n \\$A", &variables()).as_deref(), Ok("\"x\" 'b' \\n $A"));
+    }
+
+    #[test]
+    fn keeps_what_it_does_not_know_when_asked() {
+        let keeping = Lexer { keep_unknown: true, ..LEXER };
+        for (text, expected) in [
+            ("a-$U", "a-$U"),
+            ("a-${U}-$A", "a-${U}-x"),
+            ("${U:-d}${U-e}", "de"),
+            ("${U:-${W}}", "${W}"),
+            ("${U#v}/${V#v}", "${U#v}/1.2.3"),
+            ("${U:?needed}", "${U:?needed}"),
+            ("${U:+y}", ""),
+            ("'$U' \"$U\" \\$U", "$U $U $U"),
+            ("$(uname -m)", "$(uname -m)"),
+        ] {
+            assert_eq!(keeping.word(text, &variables()).as_deref(), Ok(expected), "{text}");
+        }
     }
 
     #[test]

@@ -9,10 +9,11 @@ mod base;
 mod builder;
 mod context;
 mod copy;
-mod dockerfile;
+pub(in crate::build) mod dockerfile;
 mod evaluate;
-mod expand;
+pub(in crate::build) mod expand;
 mod glob;
+mod heredoc;
 mod ignore;
 mod image_config;
 mod layer;
@@ -23,7 +24,7 @@ mod stage;
 mod tree;
 
 pub use builder::{Embedded, named_bases};
-pub use dockerfile::{declared_args, needs_buildkit};
+pub use dockerfile::{DockerfileError, MAX_DOCKERFILE, declared_args, needs_buildkit};
 pub use pack::{Codec, Packed, pack};
 
 /// What to do when a Dockerfile needs more than this builder.

@@ -5,6 +5,7 @@ pub mod ci;
 pub mod completions;
 pub mod config;
 pub mod copy;
+pub mod inventory;
 pub mod manifest;
 pub mod merge;
 pub mod perform;
@@ -36,6 +37,7 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Status(args) => status::run(session, &args),
         Command::Store(command) => store::run(session, command),
         Command::Completions(args) => completions::run(session, &args),
+        Command::Inventory(args) => inventory::run(session, &args),
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),

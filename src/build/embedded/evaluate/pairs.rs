@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn reads_both_forms_of_env() {
-        let lexer = Lexer { escape: '\\', raw: false };
+        let lexer = Lexer::new('\\');
         let two = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
         assert_eq!(pairs(lexer, "A=1 B=\"x y\" C=a\\ b").ok(), Some(two(&[("A", "1"), ("B", "\"x y\""), ("C", "a\\ b")])));
         assert_eq!(pairs(lexer, "A  the rest = it").ok(), Some(two(&[("A", "the rest = it")])));
