@@ -11,6 +11,7 @@ pub mod cleanup;
 pub mod diagnostics;
 pub mod embedded;
 pub mod inventory;
+mod leased;
 pub mod lifecycle;
 pub mod merge;
 pub mod nodes;
@@ -21,5 +22,6 @@ mod stored;
 
 pub use cache::{CacheTags, Stamp, TagFacts};
 pub use choose::{Available, Facts, choose, look, probe};
+pub use leased::leased;
 pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built, Login, Logins};
 pub use stored::StoredBaseImages;

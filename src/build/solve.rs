@@ -43,6 +43,9 @@ pub(in crate::build) use given::{Given, cache_flag};
 pub use layers::{LayerEvent, layer_events};
 pub use secrets::check_secrets;
 
+/// A build that takes longer hangs.
+pub(in crate::build) const DEADLINE: Duration = Duration::from_secs(2 * 3600);
+
 /// What one call is asked.
 #[derive(Debug)]
 pub struct Solve<'a> {

@@ -11,7 +11,7 @@ use crate::core::oci::Manifest;
 use crate::core::{Digest, Reference};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{
-    Artifact, ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest,
+    Artifact, ArtifactKind, BUILDS_SCHEMA_VERSION, Base, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest,
 };
 use crate::names;
 use crate::report::counted;
@@ -35,7 +35,7 @@ pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
     }
     let records = records(session, &outputs)?;
     let store = ContentStore::new(workspace);
-    let artifacts: Vec<ArtifactFacts> = outputs.artifacts().iter().map(|artifact| facts(&store, artifact, &records)).collect();
+    let artifacts: Vec<ArtifactFacts> = outputs.artifacts().iter().map(|artifact| facts(&store, &outputs, artifact, &records)).collect();
     check_destinations(&outputs, &destinations)?;
     let pipeline = outputs.pipeline.as_ref().map(|pipeline| pipeline.id.as_str()).filter(|id| !id.is_empty());
     let subject = Subject {
@@ -115,13 +115,20 @@ fn check_destinations(outputs: &OutputsManifest, destinations: &Destinations) ->
     Ok(())
 }
 
-fn facts(store: &ContentStore, artifact: &Artifact, records: &BTreeMap<String, crate::manifest::BuildRecord>) -> ArtifactFacts {
+fn facts(
+    store: &ContentStore,
+    outputs: &OutputsManifest,
+    artifact: &Artifact,
+    records: &BTreeMap<String, crate::manifest::BuildRecord>,
+) -> ArtifactFacts {
+    // An image that started from another of these outputs: that one is judged itself.
+    let ours = |base: &&Base| outputs.artifacts().iter().any(|other| other.digest == base.digest && other.id != artifact.id);
     let id = artifact.id.as_str().to_owned();
     let record = records.get(&id);
     let mut facts = ArtifactFacts {
-        bases: record
-            .and_then(|record| record.bases.as_ref())
-            .map(|bases| bases.iter().map(|base| BaseFact { reference: whole_reference(&base.reference) }).collect()),
+        bases: record.and_then(|record| record.bases.as_ref()).map(|bases| {
+            bases.iter().filter(|base| !ours(base)).map(|base| BaseFact { reference: whole_reference(&base.reference) }).collect()
+        }),
         args: record.map(|record| record.args.clone()).unwrap_or_default(),
         id,
         ..ArtifactFacts::default()

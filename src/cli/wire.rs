@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
-use crate::build::nodes::Fleet;
-use crate::build::{BaseImages, Builder, Logins, StoredBaseImages, buildx, embedded};
+use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
 use crate::config::{BuilderSettings, Config, RegistryProvider};
 use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
@@ -147,9 +146,7 @@ impl Wiring {
             }
             BuilderKind::Buildx => {
                 let lease = self.lease.get_or_try_init(|| lease(session, &self.settings, repository)).await?;
-                let program = lease.program();
-                let solver = buildx::Buildx::new(&session.world, program.tool, program.has_rawjson(), Arc::clone(lease.session()));
-                Box::new(Fleet::new("buildx", lease.nodes().to_vec(), Box::new(solver)))
+                Box::new(build::leased(&session.world, lease, None))
             }
         })
     }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stagefreight::build::backend::Tool;
-use stagefreight::build::buildx::OneNode;
 use stagefreight::core::oci::ManifestKind;
 use stagefreight::core::{Digest, Timestamp};
 use stagefreight::error::Kind;
@@ -15,7 +14,7 @@ use stagefreight::event::Event;
 use stagefreight::plan::BuildStep;
 
 use crate::support::component;
-use bench::{Bench, Buildkitd, EPOCH, blob, host, manifest, names, registry, step, told, tree};
+use bench::{Bench, Buildkitd, EPOCH, blob, host, manifest, names, path, registry, step, told, tree};
 
 #[tokio::test]
 async fn builds_an_image_with_run_steps_and_leaves_the_workspace_alone() {
@@ -27,7 +26,8 @@ async fn builds_an_image_with_run_steps_and_leaves_the_workspace_alone() {
     let mut step = host();
     step.args.insert("GREETING".into(), "hello there".into());
     let built = bench.build(&step).await.expect("built");
-    assert_eq!(names(&bench.ws()), before);
+    let after: Vec<String> = names(&bench.ws()).into_iter().filter(|name| name != ".stagefreight").collect();
+    assert_eq!(after, before);
     assert_eq!(built.build_args_digest, Some(Digest::of(b"GREETING=hello there\n").to_string()));
     assert_eq!(names(&built.layout), ["blobs", "index.json", "oci-layout"]);
 
@@ -187,7 +187,6 @@ async fn secrets_of_the_environment_are_masked_wherever_a_build_prints_them() {
 #[tokio::test]
 async fn cancelling_ends_every_process_of_the_build() {
     let bench = Bench::with_busybox("RUN echo begun && sleep 120\n");
-    let found = bench.found().await;
     let cancel = bench.cancel.clone();
     let events = Arc::clone(&bench.events);
     let watcher = tokio::spawn(async move {
@@ -198,7 +197,7 @@ async fn cancelling_ends_every_process_of_the_build() {
         cancel.cancel();
         Instant::now()
     });
-    let error = bench.build_with(OneNode::new(&bench.world(), found, "acme/app"), &host()).await.expect_err("cancelled");
+    let error = bench.build(&host()).await.expect_err("cancelled");
     let cancelled = watcher.await.expect("watcher");
     assert_eq!(error.kind(), Kind::Terminated, "{error}");
     assert!(cancelled.elapsed() < Duration::from_secs(3), "{:?}", cancelled.elapsed());
@@ -215,8 +214,7 @@ async fn cancelling_ends_every_process_of_the_build() {
 #[tokio::test]
 async fn a_build_that_hangs_ends_at_its_deadline() {
     let bench = Bench::with_busybox("RUN sleep 121\n");
-    let builder = OneNode::new(&bench.world(), bench.found().await, "acme/app").with_deadline(Duration::from_secs(3));
-    let error = bench.build_with(builder, &host()).await.expect_err("too long");
+    let error = bench.build_within(&host(), Some(Duration::from_secs(3))).await.expect_err("too long");
     assert!(error.message().starts_with("build app: ") && error.message().ends_with("did not finish within 3.0s"), "{error}");
 }
 
@@ -252,13 +250,19 @@ async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
     // Only the standalone program is on this PATH: no docker CLI, no engine.
     let bin = tempfile::tempdir().expect("dir");
     std::os::unix::fs::symlink(component("buildx", "buildkit"), bin.path().join("buildx")).expect("link");
-    for alone in [true, false] {
-        let bench = Bench::with_busybox("RUN echo x >/x\n").env("BUILDKIT_HOST", &daemon.address);
-        let bench = if alone { bench.env("PATH", bin.path().display().to_string()) } else { bench };
+    let only_buildctl = tempfile::tempdir().expect("dir");
+    std::os::unix::fs::symlink(component("buildctl", "buildkit"), only_buildctl.path().join("buildctl")).expect("link");
+    let paths = [
+        (Tool::Docker, path()),
+        (Tool::Standalone, bin.path().display().to_string()),
+        (Tool::Buildctl, only_buildctl.path().display().to_string()),
+    ];
+    for (tool, path) in paths {
+        let bench = Bench::with_busybox("RUN echo x >/x\n").env("BUILDKIT_HOST", &daemon.address).env("PATH", path);
         let found = bench.found().await;
         assert_eq!(found.endpoint.to_string(), daemon.address);
-        assert_eq!(found.tool == Tool::Standalone, alone);
-        let built = bench.build_with(OneNode::new(&bench.world(), found, "acme/app"), &host()).await.expect("built");
+        assert_eq!(found.tool, tool);
+        let built = bench.build(&host()).await.expect("built");
         assert_eq!(tree(&built.layout, &manifest(&built.layout, &built.digest))["x"].1, b"x\n");
 
         let bench = Bench::with_busybox("RUN echo two; exit 9\n").env("BUILDKIT_HOST", &daemon.address);

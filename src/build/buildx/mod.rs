@@ -5,8 +5,6 @@
 //! builder there is and which node a call goes to are decided elsewhere.
 
 mod argv;
-mod one_node;
 mod solver;
 
-pub use one_node::OneNode;
 pub use solver::Buildx;

@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use crate::build::BuildCx;
 use crate::build::backend::{Session, Tool};
-use crate::build::solve::{self, Given, Progress, Solve, Solved, Solver};
+use crate::build::solve::{self, DEADLINE, Given, Progress, Solve, Solved, Solver};
 use crate::core::BoxFuture;
 use crate::error::Result;
 use crate::world::World;
 
 use super::argv;
-
-/// A build that takes longer hangs.
-const DEADLINE: Duration = Duration::from_secs(2 * 3600);
 
 /// Runs calls with one buildx in one session, where the builders of its nodes are known. Several calls may run at once.
 #[derive(Debug, Clone)]
@@ -28,8 +25,7 @@ pub struct Buildx {
 impl Buildx {
     /// With this program; `rawjson` when it has `--progress=rawjson`.
     pub fn new(world: &World, tool: Tool, rawjson: bool, session: Arc<Session>) -> Self {
-        let progress = if rawjson { Progress::RawJson } else { Progress::Plain };
-        Self { world: world.clone(), tool, progress, session, deadline: DEADLINE }
+        Self { world: world.clone(), tool, progress: Progress::of(rawjson), session, deadline: DEADLINE }
     }
 
     /// The same with another limit on one call's time.

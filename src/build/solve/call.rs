@@ -56,7 +56,7 @@ pub async fn run(
         let Some(why) = failure::of_cache_export(tracker).filter(|_| !exports.is_empty()) else {
             return Err(failure::report(&cx.workspace, step, tracker));
         };
-        let (failed, kept): (Vec<&CacheRef>, Vec<&CacheRef>) = exports.iter().partition(|cache| is_of(cache, tracker));
+        let (failed, kept): (Vec<&CacheRef>, Vec<&CacheRef>) = exports.iter().partition(|cache| is_of(cache, tracker, &why));
         // When BuildKit does not say which one it was, it is any of them.
         let (failed, kept) = if failed.is_empty() { (kept, failed) } else { (failed, kept) };
         for cache in failed {
@@ -70,7 +70,7 @@ pub async fn run(
 }
 
 /// Is it the cache whose export failed?
-fn is_of(cache: &CacheRef, tracker: &Tracker) -> bool {
+fn is_of(cache: &CacheRef, tracker: &Tracker, why: &str) -> bool {
     let place = match cache.kind.as_str() {
         "registry" => "exporting cache to registry",
         "local" => "exporting cache to client directory",
@@ -78,7 +78,12 @@ fn is_of(cache: &CacheRef, tracker: &Tracker) -> bool {
         "s3" => "exporting cache to Amazon S3",
         _ => return false,
     };
-    tracker.failed().is_some_and(|step| step.name.starts_with(place))
+    if let Some(failed) = tracker.failed() {
+        return failed.name.starts_with(place);
+    }
+    // A tool whose connection broke may end without naming the step.
+    let host = cache.attributes.get("ref").and_then(|reference| reference.split('/').next());
+    host.is_some_and(|host| why.contains(host)) || tracker.said().iter().any(|line| line.trim_start().starts_with(&format!("> {place}")))
 }
 
 /// Caches that were read, under the names the plan gives them. BuildKit calls a registry's by its reference and others by

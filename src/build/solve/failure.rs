@@ -43,7 +43,9 @@ pub fn report(workspace: &Path, step: &BuildStep, tracker: &Tracker) -> Error {
     for row in rows {
         error = error.note(row);
     }
-    error.failure(failure).hint(hint(&cause, &last_word, step))
+    // What the kernel says of a foreign program is in the step's output, not in BuildKit's words.
+    let output = tracker.failed().and_then(|failed| failed.lines.back()).map(String::as_str).unwrap_or_default();
+    error.failure(failure).hint(hint(&cause, &format!("{last_word} {output}"), step))
 }
 
 /// Why a cache could not be written, when that is what failed (spec/build.md D.5).
@@ -130,7 +132,11 @@ fn hint(cause: &str, last_word: &str, step: &BuildStep) -> String {
         "the base image could not be read: check its name, the network and the registry's credentials".to_owned()
     } else if has("not found") && has("failed to calculate checksum") {
         "the path is not in the build context: check its spelling, `context` and .dockerignore".to_owned()
-    } else if has("cannot connect to the docker daemon") || has("connection refused") || has("connection error") {
+    } else if has("cannot connect to the docker daemon")
+        || has("connection refused")
+        || has("connection error")
+        || has("code = unavailable")
+    {
         "the builder went away: look at its log, then run again".to_owned()
     } else {
         match exit_code(cause) {

@@ -17,6 +17,11 @@ pub enum Progress {
 }
 
 impl Progress {
+    /// The exact one where the tool has it.
+    pub fn of(rawjson: bool) -> Self {
+        if rawjson { Self::RawJson } else { Self::Plain }
+    }
+
     /// For the command line.
     pub fn flag(self) -> &'static str {
         match self {

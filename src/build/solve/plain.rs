@@ -87,14 +87,11 @@ pub fn line(text: &str, tracker: &mut Tracker) {
         Said::Done(elapsed) => tracker.vertex(&key, "", Mark::Done, Some(elapsed)),
         Said::Failed(error) => tracker.vertex(&key, "", Mark::Failed(error.to_owned()), None),
         Said::Output(output) => tracker.log(&key, &format!("{output}\n")),
-        Said::Other(name) if NAMES.iter().any(|begins| name.starts_with(begins)) => tracker.vertex(&key, name, Mark::Started, None),
-        // `transferring context: 2B done`, `sha256:… 3.4MB / 8.1MB`: progress of a step that has a name.
+        // The first thing said of a step is its name; then comes progress: `transferring context: 2B done`.
+        Said::Other(name) if !tracker.knows(&key) => tracker.vertex(&key, name, Mark::Started, None),
         Said::Other(_) => {}
     }
 }
-
-/// How names begin that have no position in the Dockerfile.
-const NAMES: [&str; 4] = ["[", "exporting to ", "exporting cache", "importing cache"];
 
 fn seconds(text: &str) -> Option<Duration> {
     let number: f64 = text.strip_suffix('s')?.parse().ok()?;

@@ -123,7 +123,11 @@ impl Tracker {
                 }
                 StepState::Failed
             }
-            Mark::Done | Mark::Cached if step.ended => return,
+            Mark::Cached if step.ended => {
+                step.cached = true;
+                return;
+            }
+            Mark::Done if step.ended => return,
             Mark::Done => StepState::Done,
             Mark::Cached => StepState::Cached,
         };
@@ -149,6 +153,11 @@ impl Tracker {
             state,
             elapsed: elapsed.filter(|_| state != StepState::Started),
         });
+    }
+
+    /// Has something been said of this step before?
+    pub fn knows(&self, key: &str) -> bool {
+        self.steps.contains_key(key)
     }
 
     /// Output of a step, in pieces that need not end at a line feed.

@@ -78,5 +78,12 @@ impl Asked {
 
 /// A node of the builder `default`.
 pub fn node() -> Node {
-    Node { name: "default0".into(), builder: "default".into(), address: None, tls: None, platforms: Vec::new(), buildkit: None }
+    Node {
+        name: "default0".into(),
+        builder: "default".into(),
+        address: Some("unix:///run/b.sock".into()),
+        tls: None,
+        platforms: Vec::new(),
+        buildkit: None,
+    }
 }

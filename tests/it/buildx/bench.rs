@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stagefreight::build::backend::Found;
-use stagefreight::build::buildx::OneNode;
-use stagefreight::build::{Available, BuildCx, Builder as _, Built, probe};
+use stagefreight::build::lifecycle::{Lease, Order};
+use stagefreight::build::{Available, BuildCx, Builder as _, Built, leased, look, probe};
+use stagefreight::config::BuilderSettings;
 use stagefreight::core::Digest;
 use stagefreight::core::oci::Manifest;
 use stagefreight::error::{Error, Result};
@@ -97,14 +98,26 @@ impl Bench {
     }
 
     pub async fn build(&self, step: &BuildStep) -> Result<Built> {
-        let found = self.found().await;
-        self.build_with(OneNode::new(&self.world(), found, "acme/app"), step).await
+        self.build_within(step, None).await
     }
 
-    pub async fn build_with(&self, builder: OneNode, step: &BuildStep) -> Result<Built> {
+    /// Builds on a lease of its own, each call within the deadline.
+    pub async fn build_within(&self, step: &BuildStep, deadline: Option<Duration>) -> Result<Built> {
+        let (world, events, settings) = (self.world(), Events::new(self.events.clone()), BuilderSettings::default());
+        let resolution = look(&world, &self.ws(), &settings, &events, &self.cancel).await?;
+        let order = Order {
+            world: &world,
+            workspace: &self.ws(),
+            settings: &settings,
+            repository: "acme/app",
+            events: &events,
+            cancel: &self.cancel,
+        };
+        let lease = Lease::acquire(&order, &resolution).await?;
         let scratch = self.dir.path().join("scratch").join(step.id.as_str());
-        let cx = BuildCx::new(self.ws(), scratch, self.cancel.clone(), Events::new(self.events.clone()));
-        let result = builder.build(&cx, step).await;
+        let cx = BuildCx::new(self.ws(), scratch, self.cancel.clone(), events.clone());
+        let result = leased(&world, &lease, deadline).build(&cx, step).await;
+        drop(lease);
         assert_eq!(names(&self.dir.path().join("tmp")), Vec::<String>::new(), "private directories are removed");
         result
     }
@@ -230,6 +243,11 @@ pub struct Buildkitd {
 }
 
 impl Buildkitd {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self._server.0.id()
+    }
+
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("dir");
         let address = format!("unix://{}", dir.path().join("sock").display());

@@ -1,0 +1,159 @@
+//! The whole command on a real BuildKit.
+
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::buildx::bench::{Buildkitd, names};
+use crate::support::{Sf, component, docker, path_with_components};
+
+const BUSYBOX: &str = "FROM scratch\nCOPY busybox /bin/busybox\nSHELL [\"/bin/busybox\", \"sh\", \"-c\"]\n";
+
+/// A workspace with a busybox, this Dockerfile and these builds.
+fn workspace(dockerfile: &str, builds: &str) -> Sf {
+    let path = path_with_components().into_string().expect("PATH is text");
+    let busybox = std::fs::read("/bin/busybox").expect("a static busybox: scripts/components install busybox");
+    let sf = Sf::new()
+        .env("PATH", &path)
+        .file("busybox", busybox)
+        .file("Dockerfile", format!("{BUSYBOX}{dockerfile}"))
+        .file(".gitignore", ".stagefreight/\n")
+        .file(".stagefreight.yml", format!("version: 1\nbuilds:\n{builds}"));
+    std::fs::set_permissions(sf.path().join("busybox"), std::fs::Permissions::from_mode(0o755)).expect("mode");
+    sf
+}
+
+/// What lies in `.stagefreight` beside finished files.
+fn leftovers(sf: &Sf) -> Vec<String> {
+    names(&sf.path().join(".stagefreight")).into_iter().filter(|name| name.starts_with(".sf-")).collect()
+}
+
+fn processes_of(sf: &Sf) -> Vec<String> {
+    let root = sf.outside().display().to_string();
+    let lines = std::fs::read_dir("/proc").expect("proc").filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&root)).collect()
+}
+
+#[test]
+fn one_build_starts_from_another_without_any_registry() {
+    docker();
+    let sf = workspace(
+        "RUN echo base >/base\n",
+        "  base: { kind: docker, builder: buildx }\n  \
+         app: { kind: docker, builder: buildx, dockerfile: app.Dockerfile, build_contexts: { parent: \"build:base\" } }\n\
+         security: { base_images: [\"none/*\"] }\n",
+    )
+    .file("app.Dockerfile", "FROM parent\nRUN cat /base >/copy\n")
+    .git();
+    sf.run(&["perform"]).code(0);
+    let outputs: serde_json::Value = serde_json::from_str(&sf.read(".stagefreight/outputs.json")).expect("outputs");
+    let digest = |at: usize| outputs["artifacts"][at]["digest"].as_str().expect("digest").to_owned();
+    let builds: serde_json::Value = serde_json::from_str(&sf.read(".stagefreight/builds.json")).expect("builds");
+    let app = builds["builds"].as_array().expect("builds").iter().find(|build| build["artifact"] == "docker:app").expect("app");
+    let base = outputs["artifacts"].as_array().expect("artifacts").iter().position(|artifact| artifact["name"] == "base").expect("base");
+    assert_eq!(app["bases"], serde_json::json!([{ "reference": "build:base", "digest": digest(base) }]));
+    sf.run(&["review"]).code(0);
+    assert_eq!(leftovers(&sf), Vec::<String>::new());
+}
+
+#[test]
+fn a_secret_that_is_missing_is_named_before_anything_is_built() {
+    docker();
+    let sf = workspace(
+        "RUN true\n",
+        "  first: { kind: docker, builder: buildx }\n  \
+         app: { kind: docker, builder: buildx, secrets: [{ id: npmrc, env: NPM_TOKEN }] }\n",
+    )
+    .git();
+    let run = sf.run(&["perform"]).code(3);
+    let told = run.stderr();
+    assert!(told.contains("build app: secret `npmrc` is to come from the variable NPM_TOKEN, which is not set"), "{told}");
+    assert!(!sf.path().join(".stagefreight/objects").exists() && !told.contains("building first"), "{told}");
+
+    let sf = sf.env("NPM_TOKEN", "npm_0123456789");
+    sf.run(&["perform"]).code(0);
+    for file in ["plan.json", "builds.json", "outputs.json"] {
+        assert!(!sf.read(&format!(".stagefreight/{file}")).contains("npm_0123456789"), "{file}");
+    }
+}
+
+#[test]
+fn a_termination_leaves_no_child_no_directory_and_no_output() {
+    docker();
+    let sf = workspace("RUN echo begun; sleep 100\n", "  app: { kind: docker, builder: buildx }\n").git();
+    let mut child = sf.command(&["perform", "-v"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
+    let mut stderr = child.stderr.take().expect("stderr");
+    let mut seen = String::new();
+    let mut buffer = [0; 4096];
+    while !seen.lines().any(|line| line.ends_with("begun") && !line.contains("RUN")) {
+        let read = stderr.read(&mut buffer).expect("stderr");
+        assert!(read > 0, "it ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    let asked = Instant::now();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
+    let drained = std::thread::spawn(move || stderr.read_to_string(&mut seen).map(|_| seen));
+    let status = child.wait().expect("it ends");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let told = drained.join().expect("thread").expect("stderr");
+    assert_eq!(status.code(), Some(143), "{told}");
+    assert_eq!(processes_of(&sf), Vec::<String>::new());
+    assert_eq!(leftovers(&sf), Vec::<String>::new());
+    assert!(!sf.path().join(".stagefreight/objects").exists() && !sf.path().join(".stagefreight/outputs.json").exists(), "{told}");
+}
+
+#[test]
+fn a_disk_that_is_full_is_named_and_cleaned_up() {
+    docker();
+    let sf = workspace("RUN dd if=/dev/urandom of=/big bs=1M count=24 2>/dev/null\n", "  app: { kind: docker, builder: buildx }\n").git();
+    std::fs::create_dir(sf.path().join(".stagefreight")).expect("dir");
+    // A small file system of this process alone.
+    let mut small = Command::new("unshare");
+    let script =
+        "mount -t tmpfs -o size=8m tmpfs .stagefreight && \"$@\"; code=$?; ls -A .stagefreight | sed 's/^/left: /' >&2; exit $code";
+    small.args(["--map-root-user", "--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_stagefreight"), "perform"]);
+    let described = sf.command(&[]);
+    small.current_dir(sf.path()).env_clear().envs(described.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = small.stdin(Stdio::null()).output().expect("unshare runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("no space left on device"), "{told}");
+    assert!(told.contains("hint: ") && told.contains("disk"), "{told}");
+    let left: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("left: ")).filter(|name| name.starts_with(".sf-")).collect();
+    assert_eq!(left, Vec::<&str>::new(), "{told}");
+}
+
+#[test]
+fn a_large_context_streams() {
+    let daemon = Buildkitd::start();
+    let bin = tempfile::tempdir().expect("dir");
+    std::os::unix::fs::symlink(component("buildx", "buildkit"), bin.path().join("buildx")).expect("link");
+    std::os::unix::fs::symlink("/usr/bin/git", bin.path().join("git")).expect("link");
+    let sf =
+        workspace("RUN --mount=type=bind,target=/context stat -c %s /context/large >/size\n", "  app: { kind: docker, builder: buildx }\n")
+            .file(".gitignore", ".stagefreight/\nlarge\n")
+            .git()
+            .env("PATH", &bin.path().display().to_string())
+            .env("BUILDKIT_HOST", &daemon.address);
+    let large = std::fs::File::create(sf.path().join("large")).expect("file");
+    large.set_len(2 << 30).expect("a sparse file of 2 GiB");
+    let mut child = sf.command(&["perform"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        if let Ok(text) = std::fs::read_to_string(&status)
+            && let Some(line) = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))
+        {
+            peak = line.split_whitespace().next().expect("a number").parse::<u64>().expect("kilobytes");
+        }
+        if let Some(ended) = child.try_wait().expect("child") {
+            break ended;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let mut told = String::new();
+    child.stderr.take().expect("stderr").read_to_string(&mut told).expect("stderr");
+    assert!(ended.success(), "{told}");
+    assert!(peak > 0 && peak < 64 * 1024, "{peak} KiB for a context of 2 GiB");
+}
