@@ -67,6 +67,8 @@ pub enum Command {
     /// Look at the content store, and hand it from job to job
     #[command(subcommand)]
     Store(super::commands::store::StoreCommand),
+    /// Tidy the container engine by the rules of the config: images, containers, networks, build cache
+    Cleanup(super::commands::cleanup::CleanupArgs),
     /// Read, check and explain the config
     #[command(subcommand)]
     Config(super::commands::config::ConfigCommand),

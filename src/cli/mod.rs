@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check;
+pub mod cleanup;
 pub mod commands;
 pub mod document;
 pub mod files;

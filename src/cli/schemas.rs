@@ -59,6 +59,7 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("check", of::<Checked>("check")),
         ("ci run narrate", of::<commands::status::Status>("ci run narrate")),
         ("ci show", of::<crate::ci::PipelineContext>("ci show")),
+        ("cleanup", of::<super::cleanup::Cleaned>("cleanup")),
         ("config check", of::<commands::config::Verdict>("config check")),
         ("config show", of::<commands::config::ShownConfig<'static>>("config show")),
         ("copy", of::<commands::copy::Copied>("copy")),

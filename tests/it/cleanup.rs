@@ -1,1 +1,5 @@
-//! Host cleanup on a docker engine.
+//! Host cleanup on docker engines of our own: never the one other people use.
+
+mod engine;
+mod scripted;
+mod thirty;

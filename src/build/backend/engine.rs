@@ -79,14 +79,21 @@ impl Api {
 pub(crate) async fn ask(world: &World, address: &Address, tls: Option<&NodeTls>) -> Result<Engine, String> {
     let (said, buildkit) = tokio::join!(facts(world, address, tls), buildkit(world, address, tls));
     let (version, info) = said?;
-    let podman = version.components.iter().any(|component| component.name.contains("Podman"));
+    let podman = version.is_podman();
     Ok(Engine {
         version: version.version,
         podman,
-        containerd: info.driver_status.iter().flatten().any(|text| text.contains("io.containerd.snapshotter")),
-        rootless: info.security_options.iter().any(|option| option == "name=rootless"),
+        containerd: info.driver_status.iter().flatten().flatten().any(|text| text.contains("io.containerd.snapshotter")),
+        rootless: info.security_options.iter().flatten().any(|option| option == "name=rootless"),
         buildkit: buildkit.ok().filter(|_| !podman),
     })
+}
+
+/// Its version, and whether it is Podman: one question, for those who do not want to build.
+pub(super) async fn version(world: &World, address: &Address, tls: Option<&NodeTls>) -> Result<(String, bool), String> {
+    let answer = Api::connect(world, address, tls).await?.get("/version", address).await?;
+    let version: Version = read(&answer, "/version")?;
+    Ok((version.version.clone(), version.is_podman()))
 }
 
 async fn facts(world: &World, address: &Address, tls: Option<&NodeTls>) -> Result<(Version, Info), String> {
@@ -130,6 +137,12 @@ struct Version {
     components: Vec<Component>,
 }
 
+impl Version {
+    fn is_podman(&self) -> bool {
+        self.components.iter().any(|component| component.name.contains("Podman"))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Component {
@@ -139,6 +152,7 @@ struct Component {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Info {
-    driver_status: Vec<Vec<String>>,
-    security_options: Vec<String>,
+    // Null for drivers without any.
+    driver_status: Option<Vec<Vec<String>>>,
+    security_options: Option<Vec<String>>,
 }

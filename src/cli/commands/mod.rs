@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod ci;
+pub mod cleanup;
 pub mod completions;
 pub mod config;
 pub mod copy;
@@ -27,6 +28,7 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
     match command {
         Command::Plan => plan::run(session),
         Command::Ci(command) => ci::run(session, &command),
+        Command::Cleanup(args) => cleanup::run(session, &args),
         Command::Copy(args) => copy::run(session, &args),
         Command::Check(args) => check::run(session, &args),
         Command::Perform(args) => perform::run(session, &args),

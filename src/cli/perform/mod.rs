@@ -113,6 +113,7 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
         // Before the first build begins: what is missing for the last one would be found out late.
         crate::build::solve::check_secrets(&session.world, &session.directory, step)?;
     }
+    crate::cli::cleanup::before_building(session, &gathered.config).await?;
     let wiring = Wiring::of_plan(session, plan).await?.with_config(session, &gathered.config);
     let mut made = Vec::new();
     for step in &steps {
