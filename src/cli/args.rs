@@ -51,6 +51,8 @@ pub enum Command {
     Ci(super::commands::ci::CiCommand),
     /// Check config, plan and every target, without building or writing anything
     Check(super::commands::check::CheckArgs),
+    /// Ask every destination, before anything is built, whether publishing there will work
+    Preflight(super::commands::preflight::PreflightArgs),
     /// Build what the plan names into the store
     #[command(visible_alias = "build")]
     Perform(super::commands::perform::PerformArgs),
@@ -81,7 +83,16 @@ pub enum Command {
     /// List what Dockerfiles name: base images, packages, downloads, arguments
     Inventory(super::commands::inventory::InventoryArgs),
     /// Copy an image, digest-preserving, between registries and OCI layouts
+    /// Copy an image, digest-preserving, between registries, OCI layouts and OCI archives
     Copy(super::commands::copy::CopyArgs),
+    /// Pull an image into an OCI layout or archive
+    Pull(super::commands::pull::PullArgs),
+    /// Make repositories hold the tags of others, by digest
+    Mirror(super::commands::mirror::MirrorArgs),
+    /// Show in what two images differ: platforms, config, layers
+    Diff(super::commands::diff::DiffArgs),
+    /// List the tags of a repository, or what an image is made of
+    Ls(super::commands::ls::LsArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -1,8 +1,7 @@
 //! Check: everything that can be known to be wrong before anything is built. Config, plan, and a preflight of every
 //! target: credentials, reachability, permissions. Writes nothing.
 
-use std::collections::BTreeMap;
-
+use futures_util::stream::{self, StreamExt as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -10,8 +9,12 @@ use super::gather::gather;
 use super::session::Session;
 use super::wire::Wiring;
 use crate::error::{Error, Kind, Result};
-use crate::publish::Preflight;
+use crate::plan::Plan;
+use crate::publish::{Cx, Inquiry, Overrides, Preflight};
 use crate::report::{Table, counted};
+
+/// Targets asked at the same time.
+const CONCURRENCY: usize = 8;
 
 /// What was checked.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,6 +42,8 @@ pub struct CheckedTarget {
     pub checked: Vec<String>,
     /// What would make publishing fail.
     pub problems: Vec<CheckedProblem>,
+    /// What does not stop publishing and is good to know.
+    pub remarks: Vec<String>,
 }
 
 /// One problem.
@@ -52,20 +57,37 @@ pub struct CheckedProblem {
     kind: Kind,
 }
 
+impl CheckedProblem {
+    /// What it would end a run with.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// Asks every target of a plan.
+pub async fn check_targets(wiring: &Wiring, cx: &Cx, plan: &Plan, inquiry: Inquiry) -> Vec<CheckedTarget> {
+    let answers = stream::iter(wiring.targets()).map(|target| async move {
+        let Preflight { problems, checked, remarks } = target.preflight(cx, inquiry).await;
+        let required = plan.destinations.iter().any(|destination| destination.target == target.name() && destination.required);
+        let problems = problems.into_iter();
+        let problems = problems.map(|problem| CheckedProblem { message: problem.message, hint: problem.hint, kind: problem.kind });
+        CheckedTarget { name: target.name().to_owned(), required, checked, problems: problems.collect(), remarks }
+    });
+    answers.buffered(CONCURRENCY).collect().await
+}
+
+/// Problems of targets at which something required is.
+pub fn required_problems(targets: &[CheckedTarget]) -> impl Iterator<Item = &CheckedProblem> {
+    targets.iter().filter(|target| target.required).flat_map(|target| &target.problems)
+}
+
 /// Runs the checks.
 pub async fn check(session: &Session) -> Result<Checked> {
     let gathered = Box::pin(gather(session)).await?;
     let plan = &gathered.plan;
     let wiring = Wiring::of_plan(session, plan).await?;
-    let cx = wiring.cx(session, BTreeMap::new());
-    let mut targets = Vec::new();
-    for target in wiring.targets() {
-        let preflight: Preflight = target.preflight(&cx).await;
-        let required = plan.destinations.iter().any(|destination| destination.target == target.name() && destination.required);
-        let problems = preflight.problems.into_iter();
-        let problems = problems.map(|problem| CheckedProblem { message: problem.message, hint: problem.hint, kind: problem.kind });
-        targets.push(CheckedTarget { name: target.name().to_owned(), required, checked: preflight.checked, problems: problems.collect() });
-    }
+    let cx = wiring.cx(session, Overrides::default());
+    let targets = check_targets(&wiring, &cx, plan, Inquiry::Login).await;
     if session.cancel.is_cancelled() {
         return Err(Error::new(session.interruption(), "interrupted while checking"));
     }
@@ -81,7 +103,7 @@ pub async fn check(session: &Session) -> Result<Checked> {
 impl Checked {
     /// The error check ends with, when something required would fail.
     pub fn verdict(&self) -> Option<Error> {
-        let required = || self.targets.iter().filter(|target| target.required).flat_map(|target| &target.problems);
+        let required = || required_problems(&self.targets);
         let kind = required().map(|problem| problem.kind).reduce(Kind::worse)?;
         let first = required().find(|problem| problem.kind == kind)?;
         let mut error = Error::new(kind, first.message.clone());

@@ -1,12 +1,11 @@
 //! `ci run`: the phases of a pipeline in one process, with the host's outputs and job summary.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::check::{Checked, check};
 use super::commands::status::Status;
 use super::files;
 use super::perform::{self, Performed};
+use super::preflight::{Preflighted, preflight};
 use super::publish::{Options, publish, verdict};
 use super::review::{Expected, refusal, review, screen};
 use super::session::{OutputFormat, Session};
@@ -20,7 +19,7 @@ use crate::report::{publish_screen, summary_markdown};
 /// A phase (spec/build.md U.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Phase {
-    /// Check config, plan and targets
+    /// Check config and plan, and ask every destination
     Audition,
     /// Build
     Perform,
@@ -69,9 +68,9 @@ fn one(session: &Session, phase: Phase) -> Result<()> {
 }
 
 fn audition(session: &Session) -> Result<()> {
-    let checked = session.block_on(check(session))?;
-    session.print(&checked, Checked::screen)?;
-    checked.verdict().map_or(Ok(()), Err)
+    let answered = session.block_on(preflight(session))?;
+    session.print(&answered, Preflighted::screen)?;
+    answered.verdict().map_or(Ok(()), Err)
 }
 
 fn do_perform(session: &Session) -> Result<()> {
@@ -95,7 +94,7 @@ fn do_publish(session: &Session) -> Result<()> {
         session.events.info("nothing is published for a merge request from a fork");
         return Ok(());
     }
-    let options = Options { replacements: BTreeMap::new(), ..Options::default() };
+    let options = Options::default();
     let published = session.block_on(publish(session, &options, &pipeline::run_id(session, &context)))?;
     let totals = published.placements.totals;
     let (placed, writes) = (totals.complete.to_string(), totals.writes.to_string());

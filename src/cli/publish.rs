@@ -1,7 +1,7 @@
 //! Publish: from approved outputs to destinations that hold them. Reads what earlier stages wrote and nothing else:
 //! no config, no Dockerfile, no builder.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::event::Event;
 use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, OutputsManifest};
 use crate::names;
 use crate::publish::{
-    ApprovedArtifact, Engine, Entry, EntryKind, History, Journal, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError, PlacementState,
-    Placements, Step, StepReport, StepState, Totals, to_results,
+    ApprovedArtifact, Engine, Entry, EntryKind, History, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError,
+    PlacementState, Placements, Step, StepReport, StepState, Totals, to_results,
 };
 use crate::review::Approved;
 use crate::store::ContentStore;
@@ -30,8 +30,8 @@ pub struct Options {
     pub only: Vec<String>,
     /// All but these.
     pub skip: Vec<String>,
-    /// Destinations that may be overwritten, with the reason.
-    pub replacements: BTreeMap<String, String>,
+    /// What was decided for single destinations, with the reason.
+    pub overrides: Overrides,
 }
 
 /// What publish did.
@@ -75,7 +75,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
         journal.write(started_at, Entry { digest: Some(outputs.checksum.clone()), ..Entry::new(EntryKind::RunStarted) })?;
     }
     let clock = Arc::clone(&session.world.clock);
-    let cx = wiring.cx(session, options.replacements.clone());
+    let cx = wiring.cx(session, options.overrides.clone());
     let engine = Engine { cx: &cx, journal: journal.as_ref(), history: &history, now: Arc::new(move || clock.now()) };
     let title = "publish".to_owned();
     session.events.emit(Event::GroupStarted { title: title.clone() });
@@ -112,8 +112,12 @@ fn choose(all: &[Destination], options: &Options) -> Result<Vec<bool>> {
         Some(prefix) => destination.name.starts_with(prefix),
         None => destination.name == pattern || destination.target == pattern,
     };
-    for pattern in options.only.iter().chain(&options.skip).chain(options.replacements.keys()) {
-        if !all.iter().any(|destination| matches(pattern, destination)) {
+    let exact = |name: &str| all.iter().any(|destination| destination.name == name);
+    let unknown = |pattern: &&String| !all.iter().any(|destination| matches(pattern, destination));
+    let typo = options.only.iter().chain(&options.skip).find(unknown).map(String::as_str);
+    // What is overwritten is named in full.
+    if let Some(pattern) = typo.or_else(|| options.overrides.names().find(|name| !exact(name))) {
+        {
             let names: Vec<&str> = all.iter().map(|destination| destination.name.as_str()).collect();
             return Err(
                 Error::usage(format!("no destination is called {pattern}")).hint(format!("destinations here: {}", names.join(", ")))
@@ -238,6 +242,7 @@ fn blank(destination: &Destination, host: String) -> Placement {
         required: destination.required,
         policy: destination.policy.clone(),
         moved_from: None,
+        reason: None,
         at: None,
         seconds: 0.0,
         note: None,
@@ -265,6 +270,7 @@ fn reported(blank: Placement, report: &StepReport, now: Timestamp) -> Placement 
         state,
         note,
         moved_from: report.placed.moved_from.clone(),
+        reason: report.reason.clone(),
         at: Some(now.to_string()),
         seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
         error: error.map(PlacementError::from),

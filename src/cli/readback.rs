@@ -1,7 +1,7 @@
 //! Reading destinations back, for `status` and `verify`: what each shall hold, what it holds. Needs no store, no
 //! config and no pipeline, only `destinations.json` and what publish wrote.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use futures_util::stream::{self, StreamExt as _};
 
@@ -12,7 +12,7 @@ use crate::core::{Timestamp, duration};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, ResultsManifest};
 use crate::names;
-use crate::publish::{Depth, PLACEMENTS_SCHEMA_VERSION, Placement, Placements, Reading};
+use crate::publish::{Depth, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementState, Placements, Reading};
 use crate::report::StatusLine;
 use crate::verify::{Expected, State, compare};
 
@@ -36,7 +36,7 @@ pub async fn read_back(session: &Session, depth: Depth) -> Result<ReadBack> {
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &bytes, DESTINATIONS_SCHEMA_VERSION)?;
     let known = placements(session, &destinations.outputs_checksum);
     let wiring = Wiring::of_destinations(session, &destinations).await?;
-    let cx = wiring.cx(session, BTreeMap::new());
+    let cx = wiring.cx(session, Overrides::default());
     let readings = stream::iter(&destinations.destinations).map(|destination| {
         let (wiring, cx) = (&wiring, &cx);
         async move {
@@ -52,7 +52,11 @@ pub async fn read_back(session: &Session, depth: Depth) -> Result<ReadBack> {
     }
     let lines = destinations.destinations.iter().zip(readings);
     let lines = lines.map(|(destination, reading)| {
-        line(destination, compare(expected(destination, &destinations.version), reading), known.get(&destination.name))
+        line(
+            destination,
+            compare(expected(destination, &destinations.version, known.get(&destination.name)), reading),
+            known.get(&destination.name),
+        )
     });
     Ok(ReadBack { version: destinations.version.clone(), commit: destinations.commit.clone(), lines: lines.collect() })
 }
@@ -104,8 +108,9 @@ fn placements(session: &Session, checksum: &str) -> HashMap<String, Placement> {
     list.unwrap_or_default().into_iter().map(|placement| (placement.name.clone(), placement)).collect()
 }
 
-fn expected<'a>(destination: &'a Destination, version: &'a str) -> Expected<'a> {
-    Expected { digest: &destination.digest, version, moves_forward: destination.policy == "forward" }
+fn expected<'a>(destination: &'a Destination, version: &'a str, known: Option<&'a Placement>) -> Expected<'a> {
+    let kept = known.filter(|placement| placement.state == PlacementState::Superseded).and_then(|placement| placement.found.as_deref());
+    Expected { digest: &destination.digest, version, moves_forward: destination.policy == "forward", kept }
 }
 
 fn line(destination: &Destination, state: State, known: Option<&Placement>) -> StatusLine {

@@ -1,10 +1,10 @@
 //! The composition root: joins the ports with the rooms that implement them. Nothing else names both sides.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::lineage::GitLineage;
 use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
 use crate::plan::{BuildStep, BuilderKind, Plan};
-use crate::publish::{Cx, Target};
+use crate::publish::{Cx, Lineage, Overrides, Target};
 use crate::registry::{HostSpec, Registries, RegistryBaseImages, RegistryLogins, RegistryTarget};
 
 use crate::rehearse::registry::{Options as ServerOptions, Running, Server};
@@ -133,8 +133,9 @@ impl Wiring {
     }
 
     /// What targets and steps get.
-    pub fn cx(&self, session: &Session, replacements: BTreeMap<String, String>) -> Cx {
-        Cx { cancel: session.cancel.clone(), events: session.events.clone(), replacements: Arc::new(replacements) }
+    pub fn cx(&self, session: &Session, overrides: Overrides) -> Cx {
+        let lineage: Arc<dyn Lineage> = Arc::new(GitLineage::new(session));
+        Cx { cancel: session.cancel.clone(), events: session.events.clone(), overrides: Arc::new(overrides), lineage: Some(lineage) }
     }
 
     /// The builder the plan chose for a step.

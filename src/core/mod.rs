@@ -1,6 +1,7 @@
 //! Values everything else is made of: digests, sizes, references, platforms, times, secrets, and the OCI wire
 //! vocabulary. This room uses no other room, does no I/O, and reads no clock.
 
+pub mod ancestry;
 pub mod digest;
 pub mod duration;
 pub mod failure;
@@ -15,6 +16,7 @@ pub mod size;
 pub mod timestamp;
 pub mod version;
 
+pub use ancestry::Ancestry;
 pub use digest::{Algorithm, Digest, Digester};
 pub use failure::{Failure, Problem};
 pub use host_options::HostOptions;

@@ -34,6 +34,12 @@ impl Version {
         self.0.pre.as_str()
     }
 
+    /// May a name that only moves forward go from `held` to this? Never to an older version, and never from a release
+    /// to a pre-release.
+    pub fn follows(&self, held: &Self) -> bool {
+        self >= held && (self.prerelease().is_empty() || !held.prerelease().is_empty())
+    }
+
     /// `major.minor.patch` alone.
     pub fn base(&self) -> String {
         format!("{}.{}.{}", self.0.major, self.0.minor, self.0.patch)

@@ -1,9 +1,11 @@
 //! Facts of the git repository: head, reachable tags, dirty files, remote, commit time. Read by the `git` binary,
 //! held as plain values. Uses `process`; knows nothing of config or plans, and changes nothing in the repository.
 
+mod ancestry;
 mod distance;
 mod facts;
 mod read;
 
+pub use ancestry::ancestry;
 pub use facts::{GitFacts, ReachableTag};
 pub use read::read;

@@ -34,7 +34,7 @@ struct Git<'a> {
     cancel: &'a CancellationToken,
 }
 
-fn prepared(git: &Child, directory: &Path) -> Child {
+pub(super) fn prepared(git: &Child, directory: &Path) -> Child {
     let settings =
         ["safe.directory=*", "core.fsmonitor=false", "core.hooksPath=/dev/null", "log.showSignature=false", "core.quotePath=false"];
     let mut child = git.clone().cwd(directory).env("LC_ALL", "C").env("LANG", "C").env("GIT_TERMINAL_PROMPT", "0");

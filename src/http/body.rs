@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::feed::{Feed, FeedBody};
 use super::file_body::FileBody;
 use super::request::OnProgress;
 
@@ -26,6 +27,15 @@ pub enum Body {
         /// How many bytes; exactly this many are sent.
         len: u64,
     },
+    /// A range of what comes from elsewhere, asked for anew for every attempt.
+    Feed {
+        /// Where from.
+        from: Arc<dyn Feed>,
+        /// First byte.
+        offset: u64,
+        /// How many bytes; exactly this many are sent.
+        len: u64,
+    },
 }
 
 impl Body {
@@ -34,7 +44,7 @@ impl Body {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File { len, .. } => *len,
+            Self::File { len, .. } | Self::Feed { len, .. } => *len,
         }
     }
 
@@ -46,13 +56,17 @@ impl Body {
     /// A body for one attempt.
     pub(super) async fn make(&self, meter: &Arc<Meter>, on_progress: Option<OnProgress>) -> std::io::Result<Option<reqwest::Body>> {
         match self {
-            Self::Empty | Self::File { len: 0, .. } => {
+            Self::Empty | Self::File { len: 0, .. } | Self::Feed { len: 0, .. } => {
                 meter.finish();
                 Ok(None)
             }
             Self::Bytes(bytes) => {
                 meter.finish();
                 Ok(Some(bytes.clone().into()))
+            }
+            Self::Feed { from, offset, len } => {
+                let body = FeedBody::open(from.as_ref(), *offset, *len, Arc::clone(meter), on_progress).await?;
+                Ok(Some(reqwest::Body::wrap(body)))
             }
             Self::File { path, offset, len } => {
                 Ok(Some(reqwest::Body::wrap(FileBody::open(path, *offset, *len, Arc::clone(meter), on_progress).await?)))

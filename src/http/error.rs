@@ -78,6 +78,8 @@ impl HttpError {
             HttpErrorKind::Request
         } else if says("invalid peer certificate") || says("UnknownIssuer") || says("CaUsedAsEndEntity") {
             HttpErrorKind::Certificate
+        } else if says("CertificateRequired") {
+            HttpErrorKind::Tls
         } else if error.is_connect() && (says("dns error") || says("failed to lookup")) {
             HttpErrorKind::Dns
         } else if error.is_connect() && (says("tls") || says("corrupt message") || says("fatal alert") || says("InvalidContentType")) {

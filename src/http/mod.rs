@@ -6,6 +6,7 @@
 mod body;
 mod client;
 mod error;
+mod feed;
 mod file_body;
 mod options;
 mod request;
@@ -15,6 +16,7 @@ mod retry;
 pub use body::Body;
 pub use client::{Client, is_loopback};
 pub use error::{HttpError, HttpErrorKind};
+pub use feed::Feed;
 pub use options::{Options, Timeouts};
 pub use request::{OnProgress, OnPushback, Replay, Request};
 pub use response::Response;

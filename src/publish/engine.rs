@@ -65,6 +65,8 @@ pub struct StepReport {
     pub found: Option<String>,
     /// What placing did.
     pub placed: Placed,
+    /// Why it was overwritten against its policy, when somebody decided that.
+    pub reason: Option<String>,
     /// How it was read back.
     pub read_by: Option<String>,
     /// Seconds and fractions it took.
@@ -133,21 +135,21 @@ impl Engine<'_> {
             Observation::Unknown(error) => return Err(error.clone()),
             Observation::Absent => ("absent".to_owned(), None),
             Observation::Partial { missing } => (format!("partial: {missing}"), None),
-            Observation::Diverged { found, about, may_move, why } => {
-                report.found = Some(found.clone());
-                let reason = step.destination().and_then(|name| self.cx.replacements.get(name)).cloned();
+            Observation::Diverged { found: held, about, may_move, why, unjudged } => {
+                report.found = Some(held.clone());
+                let reason = step.destination().and_then(|name| self.cx.overrides.reason(name, &found));
                 if !may_move && reason.is_none() {
-                    return Err(conflict(step, found, about.as_deref(), why));
+                    return Err(conflict(step, held, about.as_deref(), why, *unjudged));
                 }
-                (format!("holds {found}"), reason)
+                (format!("holds {held}"), reason)
             }
-            Observation::Superseded { found, why } => {
-                report.found = Some(found.clone());
-                let reason = step.destination().and_then(|name| self.cx.replacements.get(name)).cloned();
+            Observation::Superseded { found: held, why } => {
+                report.found = Some(held.clone());
+                let reason = step.destination().and_then(|name| self.cx.overrides.reason(name, &found));
                 if reason.is_none() {
                     return Ok(StepState::Superseded(why.clone()));
                 }
-                (format!("holds {found}"), reason)
+                (format!("holds {held}"), reason)
             }
             Observation::Unobservable => {
                 if let Some(open) = self.history.unfinished(&step.name().0) {
@@ -157,6 +159,7 @@ impl Engine<'_> {
             }
         };
         let Some(journal) = self.journal else { return Ok(StepState::WouldPlace(described)) };
+        report.reason.clone_from(&reason);
         let attempt = journal.attempt_id();
         self.remember(journal, step, &attempt, EntryKind::Attempt, Some(described), reason)?;
         let placed = step.place(self.cx, &found).await;
@@ -243,6 +246,7 @@ impl StepReport {
             state,
             found: None,
             placed: Placed::default(),
+            reason: None,
             read_by: None,
             elapsed: Duration::ZERO,
         }
@@ -269,14 +273,15 @@ fn cause_of(report: &StepReport) -> Option<PlaceError> {
     }
 }
 
-fn conflict(step: &dyn Step, found: &str, about: Option<&str>, why: &str) -> PlaceError {
+fn conflict(step: &dyn Step, found: &str, about: Option<&str>, why: &str, unjudged: bool) -> PlaceError {
     let name = step.destination().unwrap_or(&step.name().0).to_owned();
     let about = about.map(|text| format!("  {text}")).unwrap_or_default();
-    PlaceError {
-        kind: PlaceErrorKind::Conflict,
-        message: format!("{name} holds {found}{about}; {why}"),
-        hint: Some(format!("release a new version, or record a replacement: --replace {name} --reason \"…\"")),
-    }
+    let way_out = if unjudged {
+        format!("look at it; if ours shall take its place, take the name over once: --adopt {name}")
+    } else {
+        format!("release a new version, or record a replacement: --replace {name} --reason \"…\"")
+    };
+    PlaceError { kind: PlaceErrorKind::Conflict, message: format!("{name} holds {found}{about}; {why}"), hint: Some(way_out) }
 }
 
 fn unsettled(step: &dyn Step, open: &Entry) -> PlaceError {

@@ -5,16 +5,18 @@
 mod engine;
 mod journal;
 pub mod order;
+mod overrides;
 mod placements;
 mod port;
 mod results;
 
 pub use engine::{Engine, StepReport, StepState};
 pub use journal::{Entry, EntryKind, History, Journal};
+pub use overrides::Overrides;
 pub use placements::{PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError, PlacementState, Placements, Totals};
 
 pub use port::{
-    ApprovedArtifact, Cx, Depth, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage, Step, StepName,
-    Target, Verified, VerifyError,
+    ApprovedArtifact, Cx, Depth, Inquiry, Lineage, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage,
+    Step, StepName, Target, Verified, VerifyError,
 };
 pub use results::to_results;

@@ -120,6 +120,9 @@ pub struct Placement {
     pub at: Option<String>,
     /// Seconds this run spent on it.
     pub seconds: f64,
+    /// Why it was overwritten against its policy, when somebody decided that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Why it was kept or would be placed, in a sentence.
     pub note: Option<String>,
     /// Why it is not complete.

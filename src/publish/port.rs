@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{BoxFuture, Digest};
+use super::overrides::Overrides;
+use crate::core::{Ancestry, BoxFuture, Digest};
 use crate::error::Kind;
 use crate::event::Events;
 use crate::manifest::Destination;
@@ -17,8 +19,31 @@ pub struct Cx {
     pub cancel: CancellationToken,
     /// Where progress goes.
     pub events: Events,
-    /// Replacements the user asked for and gave a reason for: destination name → reason.
-    pub replacements: std::sync::Arc<std::collections::BTreeMap<String, String>>,
+    /// What the user decided for single destinations.
+    pub overrides: Arc<Overrides>,
+    /// The order of commits, where a repository is present.
+    pub lineage: Option<Arc<dyn Lineage>>,
+}
+
+/// Somebody who knows which commit came first.
+pub trait Lineage: Send + Sync {
+    /// How our commit stands to theirs; `None` when that is not known.
+    fn compare<'a>(&'a self, ours: &'a str, theirs: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Option<Ancestry>>;
+}
+
+impl fmt::Debug for dyn Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lineage")
+    }
+}
+
+/// How thoroughly a target is asked before anything is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inquiry {
+    /// Is it there, and does it accept us? Writes nothing.
+    Login,
+    /// May we write? Begins something and gives it up at once, where asking is not enough.
+    Write,
 }
 
 /// An artifact that review approved, with the destinations it must reach at one target.
@@ -42,8 +67,8 @@ pub struct ApprovedArtifact {
 pub trait Target: Send + Sync {
     /// Its unique name.
     fn name(&self) -> &str;
-    /// Checks credentials, permissions and limits without writing anything.
-    fn preflight<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Preflight>;
+    /// Checks credentials, permissions and limits. Leaves nothing behind.
+    fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight>;
     /// The steps that make `artifact` be at its destinations here. Step names are unique in the run.
     fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>>;
     /// What a destination holds, read without having the bytes: for `status`, `verify`, and for perform, which adopts
@@ -93,6 +118,8 @@ pub struct Preflight {
     pub problems: Vec<Problem>,
     /// What was checked, for `-v`: "may push to ghcr.io/acme/app".
     pub checked: Vec<String>,
+    /// What does not stop publishing and is good to know: a repository that does not exist yet, a rate that runs out.
+    pub remarks: Vec<String>,
 }
 
 /// One reason publishing would fail.
@@ -175,6 +202,8 @@ pub enum Observation {
         may_move: bool,
         /// Why it may or may not be replaced.
         why: String,
+        /// It does not tell enough to decide whether ours is further on.
+        unjudged: bool,
     },
     /// A name that only moves forward, and already stands further on than our bytes: it is right as it is.
     Superseded {

@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::client::{Access, Client};
 use super::error::{RegistryError, RegistryErrorKind};
 use super::manifests::Found;
-use crate::core::oci::{Manifest, ManifestKind};
+use crate::core::Digest;
+use crate::core::oci::{Descriptor, Manifest, ManifestKind};
 use crate::names::label;
+use crate::store::Layout;
 
 /// The most a config that is only read for its labels may weigh.
 const MAX_CONFIG: u64 = 4 * 1024 * 1024;
@@ -54,13 +56,25 @@ impl About {
         Self { revision: told(label::REVISION), version: told(label::VERSION), created }
     }
 
+    /// Reads it from a layout: of an index, the first platform's image tells.
+    pub fn of_layout(layout: &Layout, root: &Digest) -> Result<Self, RegistryError> {
+        let mut manifest = layout.read_manifest(root)?;
+        if manifest.kind == ManifestKind::Index {
+            let Some(image) = first_image(&manifest) else { return Ok(Self::of_config(b"", &manifest.annotations)) };
+            manifest = layout.read_manifest(&image.digest.clone())?;
+        }
+        let Some(config) = manifest.config.as_ref().filter(|config| config.size <= MAX_CONFIG) else {
+            return Ok(Self::of_config(b"", &manifest.annotations));
+        };
+        Ok(Self::of_config(&layout.read_blob(&config.digest, MAX_CONFIG)?, &manifest.annotations))
+    }
+
     /// Reads it from the registry: of an index, the first platform's image tells.
     pub async fn fetch(client: &Client, path: &str, found: &Found, cancel: &CancellationToken) -> Result<Self, RegistryError> {
         let child;
         let mut manifest: &Manifest = &found.manifest;
         if manifest.kind == ManifestKind::Index {
-            let image = manifest.manifests.iter().find(|entry| entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown"));
-            let Some(image) = image else { return Ok(Self::of_config(b"", &manifest.annotations)) };
+            let Some(image) = first_image(manifest) else { return Ok(Self::of_config(b"", &manifest.annotations)) };
             let missing = || {
                 RegistryError::new(
                     RegistryErrorKind::NotFound,
@@ -85,4 +99,9 @@ impl About {
         let parts: Vec<String> = [version, revision, created].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
+}
+
+// Attestations have an unknown platform.
+fn first_image(index: &Manifest) -> Option<&Descriptor> {
+    index.manifests.iter().find(|entry| entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown"))
 }

@@ -27,6 +27,9 @@ const MAX_TOKEN_ANSWER: usize = 256 * 1024;
 /// What a token lives when its service does not say (distribution's token specification).
 const DEFAULT_LIFETIME: u64 = 60;
 
+/// The scope of the list of repositories: no repository has a `:` in its path.
+const CATALOG: &str = "registry:catalog";
+
 /// What is wanted of repositories: path → actions. Ordered, so that equal wishes are equal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scopes(BTreeMap<String, BTreeSet<&'static str>>);
@@ -48,9 +51,17 @@ impl Scopes {
         self
     }
 
+    /// Listing the repositories.
+    pub fn catalog() -> Self {
+        Self::default().and(CATALOG, &["*"])
+    }
+
     /// `repository:acme/app:pull,push`, one per repository.
     fn texts(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(path, actions)| format!("repository:{path}:{}", actions.iter().copied().collect::<Vec<_>>().join(",")))
+        self.0.iter().map(|(path, actions)| {
+            let kind = if path == CATALOG { "" } else { "repository:" };
+            format!("{kind}{path}:{}", actions.iter().copied().collect::<Vec<_>>().join(","))
+        })
     }
 }
 

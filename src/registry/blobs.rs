@@ -34,6 +34,33 @@ impl Client {
         Err(self.refused(&format!("fetch {} from {}/{path}", digest.short(), self.host()), response).await)
     }
 
+    /// Begins fetching a blob from a byte on. A registry that knows no ranges answers 200 with all of it.
+    pub async fn get_blob_from(
+        &self,
+        path: &str,
+        digest: &Digest,
+        offset: u64,
+        cancel: &CancellationToken,
+    ) -> Result<Response, RegistryError> {
+        if offset == 0 {
+            return self.get_blob(path, digest, cancel).await;
+        }
+        let url = self.url(path, &format!("blobs/{digest}"), cancel).await?;
+        let request = Request::new(Method::GET, url).header(header::RANGE, &format!("bytes={offset}-"));
+        let response = self.call(request, &Scopes::pull(path), cancel).await?;
+        let begins =
+            response.header(&header::CONTENT_RANGE).is_some_and(|range| range.trim_start().starts_with(&format!("bytes {offset}-")));
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::PARTIAL_CONTENT if begins => Ok(response),
+            StatusCode::PARTIAL_CONTENT => {
+                let message = format!("{} answers another range of {} than was asked for", self.host(), digest.short());
+                Err(RegistryError::new(RegistryErrorKind::Protocol, message))
+            }
+            _ => Err(self.refused(&format!("fetch {} from {}/{path}", digest.short(), self.host()), response).await),
+        }
+    }
+
     /// Fetches a small blob into memory and checks it.
     pub async fn get_small_blob(
         &self,

@@ -72,10 +72,25 @@ impl From<HttpError> for RegistryError {
     fn from(error: HttpError) -> Self {
         use HttpErrorKind as H;
         use RegistryErrorKind as R;
+        let detail = error.detail.to_ascii_lowercase();
+        let says = |text: &str| detail.contains(text);
         let (kind, hint) = match error.kind {
             H::Dns => (R::Unavailable, Some("check the registry's host name, and the network of this machine")),
+            H::Connect if says("proxy") || says("tunnel") => {
+                (R::Unavailable, Some("check HTTPS_PROXY; hosts that need no proxy are named in NO_PROXY"))
+            }
             H::Connect => (R::Unavailable, Some("is the registry running, and reachable from here?")),
+            H::Certificate if says("expired") => {
+                (R::Unavailable, Some("its owner must renew the certificate; is the clock of this machine right?"))
+            }
+            H::Certificate if says("not valid for") || says("notvalidforname") => {
+                (R::Unavailable, Some("the certificate was issued for another name: write the registry's `url` with the name it is for"))
+            }
             H::Certificate => (R::Unavailable, Some("name its certificate authority: `ca_file` of the registry, or SSL_CERT_FILE")),
+            H::Tls if says("certificaterequired") || says("certificate required") => (
+                R::Unauthorized,
+                Some("it wants a client certificate: name the prefix of its variables, `client_certificate: NAME` of the registry"),
+            ),
             H::Tls => (R::Unavailable, Some("a registry that speaks plain http is configured with `url: http://…`")),
             H::Timeout | H::Stalled | H::Cut | H::Refused => (R::Unavailable, Some("run it again; what arrived is found and kept")),
             H::Ambiguous => (R::Ambiguous, Some("run it again; what arrived is found and kept")),

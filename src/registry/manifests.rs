@@ -185,6 +185,34 @@ impl Client {
         Err(RegistryError::new(RegistryErrorKind::Protocol, format!("{}: more than {MAX_PAGES} pages", doing())))
     }
 
+    /// All repositories a registry lists, in its order (distribution, "Catalog"; no part of the specification).
+    pub async fn catalog(&self, cancel: &CancellationToken) -> Result<Vec<String>, RegistryError> {
+        #[derive(Deserialize)]
+        struct Page {
+            repositories: Option<Vec<String>>,
+        }
+        let doing = || format!("list the repositories of {}", self.host());
+        let base = self.base(cancel).await?;
+        let mut url = base.join(&format!("v2/_catalog?n={TAGS_PER_PAGE}")).unwrap_or_else(|_| base.clone());
+        let mut all = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let response = self.call(Request::new(Method::GET, url.clone()).deadline(SHORT_ANSWER), &Scopes::catalog(), cancel).await?;
+            if response.status() != StatusCode::OK {
+                let error = self.refused(&doing(), response).await;
+                return Err(error.hint("many registries list no repositories: name each one"));
+            }
+            let next = response.header(&header::LINK).and_then(|link| next_link(&url, link));
+            let page: Page = serde_json::from_slice(&response.bytes(MAX_PAGE).await?)
+                .map_err(|error| RegistryError::new(RegistryErrorKind::Protocol, format!("{}: {error}", doing())))?;
+            all.extend(page.repositories.unwrap_or_default());
+            match next {
+                Some(next) if next != url => url = next,
+                _ => return Ok(all),
+            }
+        }
+        Err(RegistryError::new(RegistryErrorKind::Protocol, format!("{}: more than {MAX_PAGES} pages", doing())))
+    }
+
     /// What refers to a digest: the referrers API, or the fallback tag where there is none (distribution
     /// specification, "Listing referrers" and "Backwards compatibility").
     pub async fn referrers(&self, path: &str, digest: &Digest, cancel: &CancellationToken) -> Result<Referrers, RegistryError> {

@@ -1,4 +1,5 @@
-//! Bringing everything one reference leads to into an OCI layout, every digest checked on the way.
+//! Bringing everything one reference leads to into an OCI layout, every digest checked on the way. What is there
+//! already stays, so that a pull that was cut goes on where it ended.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,19 +7,15 @@ use std::path::Path;
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Access, Client};
+use super::client::Client;
+use super::closure::{fetch_closure, find, of_platform};
 use super::error::{RegistryError, RegistryErrorKind};
-use super::manifests::Found;
-use crate::core::oci::{Descriptor, ManifestKind, media_type};
+use crate::core::oci::Descriptor;
 use crate::core::{Algorithm, BoxFuture, Digest, PathError, Platform};
-use crate::store::{Layout, LayoutWriter};
+use crate::store::{Closure, Layout, LayoutWriter};
 
 /// Blobs that travel at the same time.
 const CONCURRENCY: usize = 4;
-
-/// Manifests below one root, and their depth: the same bounds as the store's.
-const MAX_MANIFESTS: usize = 10_000;
-const MAX_DEPTH: usize = 8;
 
 /// What was brought.
 #[derive(Debug, Clone)]
@@ -41,28 +38,36 @@ pub async fn pull(
     into: &Path,
     cancel: &CancellationToken,
 ) -> Result<Pulled, RegistryError> {
-    let whole = format!("{}/{path} {selector}", client.host());
-    let not_found = || {
-        RegistryError::new(RegistryErrorKind::NotFound, format!("{whole}: not found"))
-            .hint("check the name; a private repository needs credentials to be seen")
-    };
-    let found = client.get_manifest(path, selector, Access::Pull, cancel).await?.ok_or_else(not_found)?;
+    let found = find(client, path, selector, cancel).await?;
     let resolved = found.digest.clone();
     let root = match platform {
-        Some(platform) if found.manifest.kind == ManifestKind::Index => {
-            let child = choose(&found, platform, &whole)?;
-            client.get_manifest(path, child.digest.as_str(), Access::Pull, cancel).await?.ok_or_else(not_found)?
-        }
-        _ => found,
+        Some(platform) => of_platform(client, path, found, platform, cancel).await?,
+        None => found,
     };
-    if root.digest.algorithm() != Algorithm::Sha256 {
-        return Err(RegistryError::new(RegistryErrorKind::Rejected, format!("{whole}: only images by sha256 can be stored")));
+    let closure = fetch_closure(client, path, root, cancel).await?;
+    let layout = pull_closures(client, path, std::slice::from_ref(&closure), into, cancel).await?;
+    Ok(Pulled { layout, resolved, root: closure.root })
+}
+
+/// Brings closures into one layout that lists their roots in this order.
+pub async fn pull_closures(
+    client: &Client,
+    path: &str,
+    closures: &[Closure],
+    into: &Path,
+    cancel: &CancellationToken,
+) -> Result<Layout, RegistryError> {
+    let manifests = || closures.iter().flat_map(|closure| &closure.manifests);
+    if let Some((odd, _)) = manifests().find(|(descriptor, _)| descriptor.digest.algorithm() != Algorithm::Sha256) {
+        let message = format!("{}/{path} {}: only images by sha256 can be stored", client.host(), odd.digest);
+        return Err(RegistryError::new(RegistryErrorKind::Rejected, message));
     }
-    let descriptor = root.manifest.descriptor();
     let writer = LayoutWriter::create(into)?;
-    let blobs = pull_manifests(client, path, root, &writer, cancel).await?;
-    let mut transfers: Vec<BoxFuture<'_, Result<(), RegistryError>>> = Vec::with_capacity(blobs.len());
-    for blob in &blobs {
+    for (_, manifest) in manifests() {
+        writer.put_bytes(&manifest.media_type, &manifest.raw)?;
+    }
+    let mut transfers: Vec<BoxFuture<'_, Result<(), RegistryError>>> = Vec::new();
+    for blob in closures.iter().flat_map(|closure| &closure.blobs) {
         transfers.push(Box::pin(pull_blob(client, path, blob, &writer, cancel)));
     }
     let mut transfers = futures_util::stream::iter(transfers).buffer_unordered(CONCURRENCY);
@@ -70,57 +75,8 @@ pub async fn pull(
         done?;
     }
     drop(transfers);
-    let layout = writer.finish(&descriptor)?;
-    Ok(Pulled { layout, resolved, root: descriptor })
-}
-
-/// The image of a platform in an index.
-fn choose<'a>(index: &'a Found, platform: &Platform, whole: &str) -> Result<&'a Descriptor, RegistryError> {
-    let offered: Vec<(Platform, &Descriptor)> =
-        index.manifest.manifests.iter().filter_map(|child| Some((child.platform.as_ref()?.platform()?, child))).collect();
-    let exact = offered.iter().find(|(offer, _)| offer == platform);
-    // An index that offers one variant of the architecture offers the one that is meant.
-    let close = offered.iter().find(|(offer, _)| platform.variant.is_none() && offer.os == platform.os && offer.arch == platform.arch);
-    if let Some((_, child)) = exact.or(close) {
-        return Ok(child);
-    }
-    let offered: Vec<String> = offered.iter().map(|(offer, _)| offer.to_string()).collect();
-    let message = format!("{whole} has no image for {platform}; it has {}", offered.join(", "));
-    Err(RegistryError::new(RegistryErrorKind::NotFound, message).hint("build for a platform the base image has"))
-}
-
-/// Brings the manifests and tells which blobs they need, each once.
-async fn pull_manifests(
-    client: &Client,
-    path: &str,
-    root: Found,
-    writer: &LayoutWriter,
-    cancel: &CancellationToken,
-) -> Result<Vec<Descriptor>, RegistryError> {
-    let hostile = |what: &str| RegistryError::new(RegistryErrorKind::Protocol, format!("{}/{path}: {what}", client.host()));
-    let mut blobs: Vec<Descriptor> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    let mut pending = vec![(root, 0)];
-    while let Some((found, depth)) = pending.pop() {
-        writer.put_bytes(&found.manifest.media_type, &found.manifest.raw)?;
-        for blob in found.manifest.blobs() {
-            if !media_type::is_foreign_layer(&blob.media_type) && seen.insert(blob.digest.clone()) {
-                blobs.push(blob.clone());
-            }
-        }
-        for child in &found.manifest.manifests {
-            if depth + 1 >= MAX_DEPTH || seen.len() > MAX_MANIFESTS {
-                return Err(hostile("indexes are nested too deep or list too much"));
-            }
-            if !seen.insert(child.digest.clone()) {
-                continue;
-            }
-            let missing = || hostile(&format!("{} is listed but not there", child.digest));
-            let found = client.get_manifest(path, child.digest.as_str(), Access::Pull, cancel).await?.ok_or_else(missing)?;
-            pending.push((found, depth + 1));
-        }
-    }
-    Ok(blobs)
+    let roots: Vec<Descriptor> = closures.iter().map(|closure| closure.root.clone()).collect();
+    Ok(writer.finish_with(&roots)?)
 }
 
 /// Streams one blob to disk, hashing; its size is what the manifest says, not a byte more.

@@ -60,7 +60,10 @@ fn detail(placement: &Placement) -> String {
     let text = match placement.state {
         PlacementState::Complete => format!("{digest}  already there"),
         PlacementState::Placed => match &placement.moved_from {
-            Some(from) => format!("{digest}  moved from {from}"),
+            Some(from) => {
+                let reason = placement.reason.as_ref().map(|reason| format!("  ({reason})")).unwrap_or_default();
+                format!("{digest}  moved from {from}{reason}")
+            }
             None => format!("{digest}  placed"),
         },
         PlacementState::Superseded => format!("kept: {}", placement.note.as_deref().unwrap_or("it stands further on")),

@@ -100,17 +100,17 @@ pub(super) fn entries(bytes: &[u8]) -> Result<Vec<Descriptor>, serde_json::Error
     Ok(serde_json::from_slice::<Index>(bytes)?.manifests.unwrap_or_default())
 }
 
-/// The bytes of an `index.json` listing one root.
-pub(super) fn listing(root: &Descriptor) -> Result<Vec<u8>, serde_json::Error> {
+/// The bytes of an `index.json` listing these roots.
+pub(super) fn listing(roots: &[Descriptor]) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Index<'a> {
         schema_version: u8,
         media_type: &'static str,
-        manifests: [&'a Descriptor; 1],
+        manifests: &'a [Descriptor],
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         annotations: BTreeMap<String, String>,
     }
-    let index = Index { schema_version: 2, media_type: media_type::OCI_INDEX, manifests: [root], annotations: BTreeMap::new() };
+    let index = Index { schema_version: 2, media_type: media_type::OCI_INDEX, manifests: roots, annotations: BTreeMap::new() };
     serde_json::to_vec(&index)
 }

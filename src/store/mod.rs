@@ -2,6 +2,7 @@
 //! verification on top. `Layout` reads one layout, `LayoutWriter` makes one, `ContentStore` keeps them. Knows nothing
 //! of manifests of ours, registries or builders; everything blocks, so callers on a runtime use a blocking thread.
 
+mod archive;
 mod closure;
 mod content;
 mod error;
@@ -10,6 +11,7 @@ mod index;
 mod layout;
 mod writer;
 
+pub use archive::{read_archive, write_archive};
 pub use closure::Closure;
 pub use content::ContentStore;
 pub use error::StoreError;

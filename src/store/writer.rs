@@ -65,7 +65,12 @@ impl LayoutWriter {
 
     /// Writes `oci-layout` and an `index.json` listing the root.
     pub fn finish(self, root: &Descriptor) -> Result<Layout, StoreError> {
-        let index = index::listing(root).map_err(|error| StoreError::integrity(&self.root, error.to_string()))?;
+        self.finish_with(std::slice::from_ref(root))
+    }
+
+    /// The same with several roots: an image and what refers to it.
+    pub fn finish_with(self, roots: &[Descriptor]) -> Result<Layout, StoreError> {
+        let index = index::listing(roots).map_err(|error| StoreError::integrity(&self.root, error.to_string()))?;
         fs::write_atomic(&self.root.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#, 0o644)?;
         fs::write_atomic(&self.root.join("index.json"), &index, 0o644)?;
         Layout::open(&self.root)

@@ -53,6 +53,8 @@ pub struct Expected<'a> {
     pub version: &'a str,
     /// The name moves, but only forward.
     pub moves_forward: bool,
+    /// Digest of what publish found to be further on and kept.
+    pub kept: Option<&'a str>,
 }
 
 /// Compares a reading with what was published.
@@ -67,6 +69,10 @@ pub fn compare(expected: Expected<'_>, reading: Result<Reading, PlaceError>) -> 
             if let Some(version) = reading.version.clone().filter(|theirs| expected.moves_forward && is_newer(theirs, expected.version)) {
                 return State::Superseded { found, version };
             }
+            if expected.kept == Some(found.as_str()) {
+                let version = reading.version.or(reading.revision.map(|revision| format!("revision {revision:.12}")));
+                return State::Superseded { found, version: version.unwrap_or_else(|| "what was there".to_owned()) };
+            }
             let revision = reading.revision.map(|revision| format!("revision {revision:.12}"));
             let version = reading.version.map(|version| format!("version {version}"));
             let created = reading.created.map(|created| format!("made {created}"));
@@ -78,7 +84,7 @@ pub fn compare(expected: Expected<'_>, reading: Result<Reading, PlaceError>) -> 
 }
 
 fn is_newer(theirs: &str, ours: &str) -> bool {
-    matches!((theirs.parse::<Version>(), ours.parse::<Version>()), (Ok(theirs), Ok(ours)) if theirs > ours)
+    matches!((theirs.parse::<Version>(), ours.parse::<Version>()), (Ok(theirs), Ok(ours)) if !ours.follows(&theirs))
 }
 
 #[cfg(test)]
@@ -92,7 +98,7 @@ mod tests {
         let read = |digest: Option<&Digest>, missing: Option<&str>| {
             Ok(Reading { digest: digest.cloned(), missing: missing.map(str::to_owned), ..Reading::default() })
         };
-        let word = |reading| compare(Expected { digest: ours.as_str(), version: "1.0.0", moves_forward: true }, reading).word();
+        let word = |reading| compare(Expected { digest: ours.as_str(), version: "1.0.0", moves_forward: true, kept: None }, reading).word();
         assert_eq!(word(read(Some(&ours), None)), "complete");
         assert_eq!(word(read(None, None)), "absent");
         assert_eq!(word(read(Some(&ours), Some("1 blob"))), "incomplete");

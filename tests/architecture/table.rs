@@ -52,6 +52,7 @@ const PUBLISH_PORTS: &[&str] = &[
     "StepName",
     "Stage",
     "Cx",
+    "Inquiry",
     "ApprovedArtifact",
     "Preflight",
     "Problem",

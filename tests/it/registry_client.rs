@@ -1,8 +1,11 @@
 //! The registry client and target against real registries, with foreign clients as independent readers, and against
 //! scripted servers for what real ones only do on bad days.
 
+mod exchange;
 mod faults;
 mod real;
+mod tokens;
+mod trust;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -63,7 +66,7 @@ impl Publisher {
             ..Options::default()
         };
         let registries = Registries::with_options(&world, events.clone(), options);
-        let cx = Cx { cancel: CancellationToken::new(), events, replacements: Arc::default() };
+        let cx = Cx { cancel: CancellationToken::new(), events, overrides: Arc::default(), lineage: None };
         Self { registries, recorder, cx, dir }
     }
 

@@ -9,9 +9,15 @@ pub mod copy;
 pub mod inventory;
 pub mod manifest;
 pub mod merge;
+pub mod diff;
+pub mod ls;
+pub mod manifest;
+pub mod mirror;
 pub mod perform;
 pub mod plan;
+pub mod preflight;
 pub mod publish;
+pub mod pull;
 pub mod registry;
 pub mod review;
 pub mod status;
@@ -30,7 +36,12 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Ci(command) => ci::run(session, &command),
         Command::Cleanup(args) => cleanup::run(session, &args),
         Command::Copy(args) => copy::run(session, &args),
+        Command::Pull(args) => pull::run(session, &args),
+        Command::Mirror(args) => mirror::run(session, &args),
+        Command::Diff(args) => diff::run(session, &args),
+        Command::Ls(args) => ls::run(session, &args),
         Command::Check(args) => check::run(session, &args),
+        Command::Preflight(args) => preflight::run(session, &args),
         Command::Perform(args) => perform::run(session, &args),
         Command::Merge(args) => merge::run(session, &args),
         Command::Review(args) => review::run(session, &args),

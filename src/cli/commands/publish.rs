@@ -1,12 +1,11 @@
 //! `stagefreight publish`: places approved bytes at their destinations.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
 use crate::cli::publish::{Options, Published, publish, verdict};
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
+use crate::publish::Overrides;
 use crate::report::publish_screen;
 
 /// Options of publish.
@@ -24,7 +23,13 @@ pub struct PublishArgs {
     /// Overwrite what this destination holds (repeatable; needs --reason)
     #[arg(long, value_name = "DESTINATION", requires = "reason")]
     pub replace: Vec<String>,
-    /// Why it is overwritten; recorded in the journal
+    /// Take over a moving tag whose image tells no version, once (repeatable)
+    #[arg(long, value_name = "DESTINATION")]
+    pub adopt: Vec<String>,
+    /// Move this moving tag back to the older version (repeatable; needs --reason)
+    #[arg(long, value_name = "DESTINATION", requires = "reason")]
+    pub allow_backwards: Vec<String>,
+    /// Why it is overwritten; recorded in the journal and the placements
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
@@ -33,12 +38,19 @@ impl PublishArgs {
     /// As the engine's options.
     pub fn options(&self) -> Result<Options> {
         let reason = self.reason.as_deref().map(str::trim).unwrap_or_default();
-        if !self.replace.is_empty() && reason.is_empty() {
-            return Err(Error::usage("--replace needs a --reason that says something")
-                .hint("the reason is kept in the journal for whoever asks later"));
+        for (names, option) in [(&self.replace, "--replace"), (&self.allow_backwards, "--allow-backwards")] {
+            if !names.is_empty() && reason.is_empty() {
+                return Err(Error::usage(format!("{option} needs a --reason that says something"))
+                    .hint("the reason is kept in the journal for whoever asks later"));
+            }
         }
-        let replacements: BTreeMap<String, String> = self.replace.iter().map(|name| (name.clone(), reason.to_owned())).collect();
-        Ok(Options { dry_run: self.dry_run, only: self.only.clone(), skip: self.skip.clone(), replacements })
+        let decided = |names: &[String], reason: &str| names.iter().map(|name| (name.clone(), reason.to_owned())).collect();
+        let overrides = Overrides {
+            replace: decided(&self.replace, reason),
+            adopt: decided(&self.adopt, if reason.is_empty() { "what was there told no version" } else { reason }),
+            backwards: decided(&self.allow_backwards, reason),
+        };
+        Ok(Options { dry_run: self.dry_run, only: self.only.clone(), skip: self.skip.clone(), overrides })
     }
 }
 

@@ -1,8 +1,6 @@
 //! In a fresh workspace, what an immutable destination already holds of our revision is the build: its bytes are
 //! fetched by digest and go on from there. So a build that is not reproducible converges too.
 
-use std::collections::BTreeMap;
-
 use super::Made;
 use crate::build::{BuildCx, embedded};
 use crate::cli::session::Session;
@@ -14,13 +12,13 @@ use crate::fs::Scratch;
 use crate::manifest::{Base, BuildRecord, Destination, Origin};
 use crate::names;
 use crate::plan::{BuildStep, Plan, PlannedDestination};
-use crate::publish::Depth;
+use crate::publish::{Depth, Overrides};
 use crate::store::{ContentStore, Layout};
 
 /// The artifact, when an immutable destination of this build holds this commit's; `None` when none does. A destination
 /// that cannot be read is a warning: publish will see it again, and never overwrite it.
 pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &ContentStore, step: &BuildStep) -> Result<Option<Made>> {
-    let cx = wiring.cx(session, BTreeMap::new());
+    let cx = wiring.cx(session, Overrides::default());
     let immutable = plan.destinations.iter().filter(|planned| planned.build == step.id && planned.policy == TagPolicy::Immutable);
     let mut holders: Vec<(Digest, Destination)> = Vec::new();
     for planned in immutable {

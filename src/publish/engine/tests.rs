@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::core::Digest;
 use crate::event::Events;
+use crate::publish::Overrides;
 use crate::publish::port::{Stage, Verified};
 
 /// What a scripted step answers, in order; the last answer repeats.
@@ -83,7 +84,13 @@ fn complete() -> Observation {
 }
 
 fn diverged(may_move: bool) -> Observation {
-    Observation::Diverged { found: "sha256:theirs".into(), about: None, may_move, why: "it names one build for ever".into() }
+    Observation::Diverged {
+        found: "sha256:theirs".into(),
+        about: None,
+        may_move,
+        why: "it names one build for ever".into(),
+        unjudged: false,
+    }
 }
 
 struct Bench {
@@ -93,7 +100,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let cx = Cx { cancel: CancellationToken::new(), events: Events::none(), replacements: Arc::default() };
+        let cx = Cx { cancel: CancellationToken::new(), events: Events::none(), overrides: Arc::default(), lineage: None };
         Self { dir: tempfile::tempdir().expect("temporary directory"), cx }
     }
 
@@ -142,7 +149,8 @@ async fn something_else_is_a_conflict_unless_it_may_move_or_was_asked_for() {
     assert!(matches!(&states[0], StepState::Conflict(error) if error.hint.as_deref().is_some_and(|hint| hint.contains("--replace a"))));
     assert_eq!(states[1], StepState::Placed);
     let mut bench = Bench::new();
-    bench.cx.replacements = Arc::new(BTreeMap::from([("a".to_owned(), "broken build".to_owned())]));
+    bench.cx.overrides =
+        Arc::new(Overrides { replace: BTreeMap::from([("a".to_owned(), "broken build".to_owned())]), ..Overrides::default() });
     assert_eq!(bench.run(vec![Scripted::boxed("a", &[], script(false))]).await, [StepState::Placed]);
 }
 

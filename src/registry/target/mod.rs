@@ -4,6 +4,7 @@
 //! them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
 
 mod bytes;
+mod forward;
 mod tag;
 
 use std::collections::BTreeSet;
@@ -22,7 +23,7 @@ use crate::core::oci::media_type;
 use crate::core::{BoxFuture, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Destination, DestinationTarget};
-use crate::publish::{ApprovedArtifact, Cx, Depth, PlaceError, Preflight, Problem, Reading, Step, Target};
+use crate::publish::{ApprovedArtifact, Cx, Depth, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
 use bytes::BytesStep;
 use tag::TagStep;
 
@@ -80,12 +81,19 @@ impl Target for RegistryTarget {
         &self.name
     }
 
-    fn preflight<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Preflight> {
+    fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight> {
         Box::pin(async move {
             let mut found = Preflight::default();
             for path in &self.paths {
-                match self.client.check(path, Access::Push, &cx.cancel).await {
-                    Ok(checked) => found.checked.push(checked),
+                let answer = match inquiry {
+                    Inquiry::Login => self.client.check(path, Access::Push, &cx.cancel).await.map(|said| (said, Vec::new())),
+                    Inquiry::Write => self.client.may_push(path, &cx.cancel).await.map(|may| (may.said, may.remarks)),
+                };
+                match answer {
+                    Ok((checked, remarks)) => {
+                        found.checked.push(checked);
+                        found.remarks.extend(remarks);
+                    }
                     Err(error) => {
                         let error = Error::from(error);
                         let problem = Problem {

@@ -1,9 +1,11 @@
 //! The step that gives bytes a name, and the policy of names.
 
+use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::core::{BoxFuture, Digest, Version};
+use super::forward::{self, Facts, Move};
+use crate::core::{BoxFuture, Digest};
 use crate::manifest::Destination;
 use crate::publish::{Cx, Observation, PlaceError, PlaceErrorKind, Placed, Stage, Step, StepName, Verified, VerifyError};
 use crate::registry::about::About;
@@ -16,6 +18,10 @@ pub(super) const READ_BY: &str = "registry-api";
 
 /// A tag is written at most this often when each time the answer is lost and the tag turns out unchanged.
 const MAX_WRITES: u64 = 3;
+
+/// Version tags that are looked at to find out what an image without labels is: the newest, so many at a time.
+const MAX_VERSION_TAGS: usize = 64;
+const QUESTIONS_AT_A_TIME: usize = 4;
 
 /// Tags whose policy lets them move are placed after those that stand for ever.
 pub(super) fn moves(destination: &Destination) -> bool {
@@ -38,8 +44,9 @@ impl TagStep {
         Self { name: step_name(&destination), shared, destination, needs }
     }
 
-    async fn observed(&self, cancel: &CancellationToken) -> Result<Observation, RegistryError> {
+    async fn observed(&self, cx: &Cx) -> Result<Observation, RegistryError> {
         let Shared { client, path, artifact, .. } = &self.shared;
+        let cancel = &cx.cancel;
         let tag = &self.destination.tag;
         let Some(held) = client.head_manifest(path, tag, Access::Push, cancel).await? else { return Ok(Observation::Absent) };
         if held == artifact.digest {
@@ -55,11 +62,64 @@ impl TagStep {
             Err(error) if matches!(error.kind, RegistryErrorKind::Unavailable | RegistryErrorKind::Cancelled) => return Err(error),
             Err(_) => About::default(),
         };
-        let (may_move, why) = may_move(&self.destination.policy, &artifact.version, about.version.as_deref());
-        if self.destination.policy == "forward" && is_newer(about.version.as_deref(), &artifact.version) {
-            return Ok(Observation::Superseded { found: held.to_string(), why });
+        let (found, about_text) = (held.to_string(), about.describe());
+        let diverged = |may_move, why: String, unjudged| Observation::Diverged {
+            found: found.clone(),
+            about: about_text.clone(),
+            may_move,
+            why,
+            unjudged,
+        };
+        Ok(match self.destination.policy.as_str() {
+            "any" => diverged(true, "the tag moves to whatever was built last".to_owned(), false),
+            "forward" => match self.judge(cx, &held, &about).await? {
+                Move::Forward(why) => diverged(true, why, false),
+                Move::Stay(why) => Observation::Superseded { found, why },
+                Move::Unjudged(why) => diverged(false, why, true),
+            },
+            _ => diverged(false, "the tag is immutable".to_owned(), false),
+        })
+    }
+
+    /// Is our image further on than the one under the tag?
+    async fn judge(&self, cx: &Cx, held: &Digest, theirs: &About) -> Result<Move, RegistryError> {
+        let artifact = &self.shared.artifact;
+        let mut ours = About { version: Some(artifact.version.clone()), revision: Some(artifact.revision.clone()), created: None };
+        if let Some(decided) = forward::by_version(&ours, theirs) {
+            return Ok(decided);
         }
-        Ok(Observation::Diverged { found: held.to_string(), about: about.describe(), may_move, why })
+        // Only what is still asked for is looked up.
+        let (layout, digest) = (artifact.layout.clone(), artifact.digest.clone());
+        let read = tokio::task::spawn_blocking(move || About::of_layout(&Layout::open(&layout)?, &digest));
+        ours.created = read.await.map_err(interrupted)??.created;
+        let mut facts = Facts::default();
+        if theirs.version.is_none() {
+            facts.tagged = self.tagged_version(held, &cx.cancel).await?;
+        }
+        if let (Some(lineage), Some(revision)) = (&cx.lineage, &theirs.revision) {
+            facts.ancestry = lineage.compare(&artifact.revision, revision, &cx.cancel).await;
+        }
+        Ok(forward::otherwise(&ours, theirs, &facts))
+    }
+
+    /// The version tag of the repository that holds a digest, among the newest. A registry that lists no tags knows none.
+    async fn tagged_version(&self, held: &Digest, cancel: &CancellationToken) -> Result<Option<String>, RegistryError> {
+        let Shared { client, path, .. } = &self.shared;
+        let tags = match client.tags(path, cancel).await {
+            Ok(tags) => tags,
+            Err(error) if matches!(error.kind, RegistryErrorKind::Unavailable | RegistryErrorKind::Cancelled) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let mut questions: Vec<BoxFuture<'_, Result<(&str, Option<Digest>), RegistryError>>> = Vec::new();
+        for tag in forward::version_tags(&tags, MAX_VERSION_TAGS) {
+            questions.push(Box::pin(async move { Ok((tag, client.head_manifest(path, tag, Access::Push, cancel).await?)) }));
+        }
+        let mut answers = futures_util::stream::iter(questions).buffered(QUESTIONS_AT_A_TIME);
+        let mut found = Vec::new();
+        while let Some(answer) = answers.next().await {
+            found.push(answer?);
+        }
+        Ok(forward::tagged(held, found))
     }
 
     async fn placed(&self, cx: &Cx, found: &Observation) -> Result<Placed, RegistryError> {
@@ -71,7 +131,6 @@ impl TagStep {
         };
         let (layout, digest) = (artifact.layout.clone(), artifact.digest.clone());
         let read = tokio::task::spawn_blocking(move || Layout::open(&layout)?.read_manifest(&digest));
-        let interrupted = |_| RegistryError::new(RegistryErrorKind::Source, "reading the layout was interrupted");
         let manifest = read.await.map_err(interrupted)??;
         let mut writes = 0;
         loop {
@@ -122,15 +181,15 @@ impl Step for TagStep {
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Observation> {
-        Box::pin(async move { self.observed(&cx.cancel).await.unwrap_or_else(|error| Observation::Unknown(error.into())) })
+        Box::pin(async move { self.observed(cx).await.unwrap_or_else(|error| Observation::Unknown(error.into())) })
     }
 
     fn place<'a>(&'a self, cx: &'a Cx, found: &'a Observation) -> BoxFuture<'a, Result<Placed, PlaceError>> {
         Box::pin(async move {
-            if let Observation::Diverged { found, may_move: false, why, .. } | Observation::Superseded { found, why } = found
-                && !cx.replacements.contains_key(&self.destination.name)
+            if let Observation::Diverged { found: held, may_move: false, why, .. } | Observation::Superseded { found: held, why } = found
+                && cx.overrides.reason(&self.destination.name, found).is_none()
             {
-                return Err(self.conflict(found, why));
+                return Err(self.conflict(held, why));
             }
             Ok(self.placed(cx, found).await?)
         })
@@ -151,53 +210,6 @@ impl Step for TagStep {
     }
 }
 
-/// May a tag that holds something else be moved to our bytes, and why?
-///
-/// `forward` compares the version labels. An image without one is not ours to judge: it is left alone until somebody
-/// says so with `--replace`, because moving `latest` backwards by mistake is worse than asking once.
-fn may_move(policy: &str, ours: &str, theirs: Option<&str>) -> (bool, String) {
-    match policy {
-        "any" => (true, "the tag moves to whatever was built last".to_owned()),
-        "forward" => {
-            let Some(theirs) = theirs else {
-                return (false, "the image there does not tell its version, so it is not known whether ours is newer".to_owned());
-            };
-            match (ours.parse::<Version>(), theirs.parse::<Version>()) {
-                (Ok(our), Ok(their)) if our >= their => (true, format!("forward from {their} to {our}")),
-                (Ok(our), Ok(their)) => (false, format!("it holds {their}, and the tag never moves back to {our}")),
-                _ => (false, format!("versions `{theirs}` and `{ours}` cannot be compared")),
-            }
-        }
-        _ => (false, "the tag is immutable".to_owned()),
-    }
-}
-
-fn is_newer(theirs: Option<&str>, ours: &str) -> bool {
-    matches!((theirs.map(str::parse::<Version>), ours.parse::<Version>()), (Some(Ok(theirs)), Ok(ours)) if theirs > ours)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_move_as_their_policy_says() {
-        for (policy, ours, theirs, expected) in [
-            ("immutable", "1.0.0", Some("1.0.0"), false),
-            ("immutable", "2.0.0", None, false),
-            ("forward", "1.4.0", Some("1.3.9"), true),
-            ("forward", "1.4.0", Some("v1.4.0"), true),
-            ("forward", "1.4.0", Some("1.4.0-rc.1"), true),
-            ("forward", "1.4.0-rc.1", Some("1.4.0"), false),
-            ("forward", "1.3.9", Some("1.4.0"), false),
-            ("forward", "1.4.0", None, false),
-            ("forward", "1.4.0", Some("bookworm"), false),
-            ("forward", "main-abc", Some("1.0.0"), false),
-            ("any", "0.0.1", Some("9.9.9"), true),
-            ("any", "x", None, true),
-            ("unheard-of", "2.0.0", Some("1.0.0"), false),
-        ] {
-            assert_eq!(may_move(policy, ours, theirs).0, expected, "{policy} {ours} over {theirs:?}");
-        }
-    }
+fn interrupted(_: tokio::task::JoinError) -> RegistryError {
+    RegistryError::new(RegistryErrorKind::Source, "reading the layout was interrupted")
 }

@@ -10,11 +10,13 @@ mod gate;
 mod host_facts;
 mod ladder;
 mod order;
+mod origin;
 mod push;
 mod referrers;
 mod session;
 mod source;
 
 pub(super) use host_facts::HostFacts;
-pub use push::{PushReport, push_closure};
+pub use origin::Origin;
+pub use push::{PushReport, push_closure, push_from};
 pub use referrers::referrers_in;

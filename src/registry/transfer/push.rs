@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::host_facts::{BULK, HostFacts};
 use super::ladder::Ladder;
 use super::order::Order;
+use super::origin::Origin;
 use super::referrers::list_referrer;
 use super::source::Source;
 use crate::core::BoxFuture;
@@ -46,7 +47,7 @@ struct Push<'a> {
     work: &'a Work,
     facts: Arc<HostFacts>,
     path: &'a str,
-    layout: &'a Layout,
+    origin: &'a Origin,
     closure: &'a Closure,
     cancel: &'a CancellationToken,
 }
@@ -69,7 +70,19 @@ pub async fn push_closure(
     closure: &Closure,
     cancel: &CancellationToken,
 ) -> Result<PushReport, RegistryError> {
-    let push = &Push { client, work, facts: work.host(client.host()), path, layout, closure, cancel };
+    push_from(client, work, path, &Origin::Layout(layout.clone()), closure, cancel).await
+}
+
+/// The same of a closure whose bytes are anywhere. From a registry blobs pass through, a piece at a time.
+pub async fn push_from(
+    client: &Client,
+    work: &Work,
+    path: &str,
+    origin: &Origin,
+    closure: &Closure,
+    cancel: &CancellationToken,
+) -> Result<PushReport, RegistryError> {
+    let push = &Push { client, work, facts: work.host(client.host()), path, origin, closure, cancel };
     let mut order = Order::of(closure);
     let mut running: FuturesUnordered<BoxFuture<'_, Result<(Arrived, PushReport), RegistryError>>> = FuturesUnordered::new();
     let (mut small, mut bulk) = (0, 0);
@@ -116,7 +129,7 @@ impl Push<'_> {
             let _bulk = if blob.size >= BULK { facts.bulk.acquire().await.ok() } else { None };
             let permit = facts.gate.enter().await;
             let neighbours = work.neighbours(client.host(), path, &blob.digest);
-            let source = Source::new(self.layout, blob);
+            let source = Source::new(self.origin, blob);
             let ladder = Ladder::new(client, facts, path, blob, source, progress(client, path, blob), self.cancel);
             let done = ladder.climb(&neighbours).await?;
             permit.succeeded();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use stagefreight::core::Digest;
 use stagefreight::error::Kind;
-use stagefreight::publish::{Depth, Observation, Target as _};
+use stagefreight::publish::{Depth, Inquiry, Observation, Overrides, Target as _};
 use stagefreight::registry::pull;
 
 use super::{Publisher, artifact, destination, publish};
@@ -111,7 +111,7 @@ async fn wrong_and_missing_credentials_name_the_variables() {
         (vec![], "REG_USER and REG_TOKEN not set", "set REG_USER and REG_TOKEN"),
     ] {
         let publisher = Publisher::new(&env);
-        let found = publisher.target(host, Some("REG")).preflight(&publisher.cx).await;
+        let found = publisher.target(host, Some("REG")).preflight(&publisher.cx, Inquiry::Login).await;
         let [problem] = found.problems.as_slice() else { panic!("{found:?}") };
         assert_eq!(problem.kind, Kind::Missing);
         assert!(problem.message.contains(expected), "{}", problem.message);
@@ -120,7 +120,7 @@ async fn wrong_and_missing_credentials_name_the_variables() {
         assert!(publisher.writes().is_empty());
     }
     let publisher = Publisher::new(&ALICE);
-    let found = publisher.target(host, Some("REG")).preflight(&publisher.cx).await;
+    let found = publisher.target(host, Some("REG")).preflight(&publisher.cx, Inquiry::Login).await;
     assert!(found.problems.is_empty(), "{found:?}");
     assert_eq!(found.checked.len(), 1);
 }
@@ -142,7 +142,7 @@ async fn a_taken_immutable_tag_is_left_alone_and_moving_tags_only_move_forward()
     let others = target.bind(&artifact(host, publisher.path("other"), &other, "1.4.0", &[("1.4.0", "immutable")]));
     let step = others.iter().find(|step| step.destination().is_some()).expect("tag step");
     let found = step.observe(&publisher.cx).await;
-    let Observation::Diverged { found: holds, about, may_move: false, why } = &found else { panic!("{found:?}") };
+    let Observation::Diverged { found: holds, about, may_move: false, why, unjudged: false } = &found else { panic!("{found:?}") };
     assert_eq!((holds.as_str(), why.as_str()), (old.as_str(), "the tag is immutable"));
     assert_eq!(about.as_deref(), Some("version 1.4.0, revision 0123456789ab, made 2026-07-01T12:00:00Z"));
     assert!(step.place(&publisher.cx, &found).await.is_err());
@@ -161,7 +161,10 @@ async fn a_taken_immutable_tag_is_left_alone_and_moving_tags_only_move_forward()
 
     // The user may replace, by name.
     let mut cx = publisher.cx.clone();
-    cx.replacements = std::sync::Arc::new([(format!("{host}/acme/app:1.4.0"), "wrong build".to_owned())].into());
+    cx.overrides = std::sync::Arc::new(Overrides {
+        replace: [(format!("{host}/acme/app:1.4.0"), "wrong build".to_owned())].into(),
+        ..Overrides::default()
+    });
     let bytes = others.iter().find(|step| step.destination().is_none()).expect("bytes step");
     bytes.place(&cx, &Observation::Absent).await.expect("bytes");
     let placed = step.place(&cx, &found).await.expect("replaced");

@@ -7,6 +7,7 @@ pub(crate) mod release;
 mod schema;
 mod scripted;
 mod sf;
+pub mod tls;
 
 pub use components::{component, docker, path_with_components};
 pub use image::Image;
