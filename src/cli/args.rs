@@ -82,7 +82,6 @@ pub enum Command {
     Registry(super::commands::registry::RegistryCommand),
     /// List what Dockerfiles name: base images, packages, downloads, arguments
     Inventory(super::commands::inventory::InventoryArgs),
-    /// Copy an image, digest-preserving, between registries and OCI layouts
     /// Copy an image, digest-preserving, between registries, OCI layouts and OCI archives
     Copy(super::commands::copy::CopyArgs),
     /// Pull an image into an OCI layout or archive

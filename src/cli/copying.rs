@@ -1,5 +1,6 @@
 //! Moving images between registries, OCI layouts and OCI archives: what `copy`, `pull` and `mirror` have in common.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,6 +95,11 @@ pub fn read_destination(session: &Session, text: &str) -> Result<Place> {
 
 fn is_empty(path: &Path) -> bool {
     crate::fs::names_in(path).is_ok_and(|names| names.is_empty())
+}
+
+/// Does a name say a tag or a digest, so that it means one image and not a repository?
+pub fn names_one_image(name: &str) -> bool {
+    name.rsplit_once('/').is_some_and(|(_, last)| last.contains([':', '@']))
 }
 
 fn looks_like_path(text: &str) -> bool {
@@ -244,8 +250,20 @@ async fn push(session: &Session, registries: &Registries, from: &Opened, to: &Re
         Some(tag) => client.head_manifest(path, tag.as_str(), Access::Push, cancel).await?.as_ref() == Some(root),
         None => false,
     };
+    let mut listed: HashMap<Digest, Vec<Digest>> = HashMap::new();
     for (at, closure) in from.closures.iter().enumerate() {
-        if at == 0 && stands {
+        // What a registry lists as a referrer is there, as what stands under a tag is.
+        let there = match closure.root_manifest().and_then(|manifest| manifest.subject.as_ref()) {
+            Some(subject) if at > 0 => {
+                if !listed.contains_key(&subject.digest) {
+                    let known = client.referrers(path, &subject.digest, cancel).await?.manifests;
+                    listed.insert(subject.digest.clone(), known.into_iter().map(|referrer| referrer.digest).collect());
+                }
+                listed.get(&subject.digest).is_some_and(|known| known.contains(&closure.root.digest))
+            }
+            _ => at == 0 && stands,
+        };
+        if there {
             report.reused += closure.size;
             continue;
         }

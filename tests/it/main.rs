@@ -26,5 +26,6 @@ mod plan;
 mod preflight;
 mod publish;
 mod registry_client;
+mod registry_options;
 mod tag_policy;
 mod version;

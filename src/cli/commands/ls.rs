@@ -4,6 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::copying;
 use crate::cli::session::Session;
 use crate::core::oci::ManifestKind;
 use crate::core::{Digest, Reference, Repository};
@@ -84,7 +85,7 @@ async fn list(session: &Session, name: &str) -> Result<Listed> {
     let registries = Registries::new(&session.world, session.events.clone())?;
     let client = registries.client(host)?;
     let repository = format!("{host}/{path}");
-    if reference.tag.is_none() && reference.digest.is_none() {
+    if !copying::names_one_image(name) {
         let mut tags = client.tags(path, &session.cancel).await?;
         tags.sort();
         if tags.is_empty() {

@@ -187,7 +187,7 @@ async fn one(
 async fn pairs(session: &Session, registries: &Registries, args: &MirrorArgs) -> Result<Vec<(Repository, Repository)>> {
     let repository = |text: &str| -> Result<Repository> {
         let reference: Reference = text.parse().map_err(|error| Error::usage(format!("`{text}`: {error}")))?;
-        if reference.tag.is_some() || reference.digest.is_some() {
+        if copying::names_one_image(text) {
             return Err(Error::usage(format!("`{text}` names one image")).hint("name a repository; tags are chosen with --tag"));
         }
         Ok(reference.repository)

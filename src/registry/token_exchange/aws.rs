@@ -11,6 +11,7 @@ use super::sigv4::{self, Keys, Signing};
 use super::{Exchange, endpoint, form, lifetime, missing, unusable};
 use crate::core::Secret;
 use crate::http::{self, Body, Method, Request, Url, header};
+use crate::names::env;
 use crate::registry::credentials::{Credentials, Sourced};
 use crate::registry::error::RegistryError;
 
@@ -81,7 +82,7 @@ impl Exchange<'_> {
 
     /// `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL` (AWS SDKs reference, "Service-specific endpoints").
     fn aws_endpoint(&self, host: &str, service: &str, default: &str) -> Result<Url, RegistryError> {
-        for name in [format!("AWS_ENDPOINT_URL_{service}"), "AWS_ENDPOINT_URL".to_owned()] {
+        for name in [format!("AWS_ENDPOINT_URL_{service}"), env::AWS_ENDPOINT_URL.to_owned()] {
             if let Some(text) = self.env(&name) {
                 return endpoint(host, &name, text);
             }
@@ -128,17 +129,17 @@ impl Exchange<'_> {
 
     /// The keys of this job, and the words for where they came from.
     async fn aws_keys(&self, host: &str, region: &str) -> Result<Option<(Keys, String)>, RegistryError> {
-        match (self.env("AWS_ACCESS_KEY_ID"), self.secret("AWS_SECRET_ACCESS_KEY")) {
+        match (self.env(env::AWS_ACCESS_KEY_ID), self.secret(env::AWS_SECRET_ACCESS_KEY)) {
             (Some(id), Some(secret)) => {
-                let keys = Keys { id: id.to_owned(), secret, session: self.secret("AWS_SESSION_TOKEN") };
+                let keys = Keys { id: id.to_owned(), secret, session: self.secret(env::AWS_SESSION_TOKEN) };
                 return Ok(Some((keys, "AWS_ACCESS_KEY_ID".to_owned())));
             }
             (Some(_), None) => return Err(missing(host, "AWS_SECRET_ACCESS_KEY not set", "set both keys, or neither")),
             (None, Some(_)) => return Err(missing(host, "AWS_ACCESS_KEY_ID not set", "set both keys, or neither")),
             (None, None) => {}
         }
-        if let (Some(path), Some(role)) = (self.env("AWS_WEB_IDENTITY_TOKEN_FILE"), self.env("AWS_ROLE_ARN")) {
-            let token = self.file(host, "AWS_WEB_IDENTITY_TOKEN_FILE", path)?;
+        if let (Some(path), Some(role)) = (self.env(env::AWS_WEB_IDENTITY_TOKEN_FILE), self.env(env::AWS_ROLE_ARN)) {
+            let token = self.file(host, env::AWS_WEB_IDENTITY_TOKEN_FILE, path)?;
             return self.assume_role(host, region, &token, role).await.map(|keys| Some((keys, format!("role {role}"))));
         }
         self.container_keys(host).await
@@ -148,7 +149,7 @@ impl Exchange<'_> {
     async fn assume_role(&self, host: &str, region: &str, token: &Secret, role: &str) -> Result<Keys, RegistryError> {
         let china = if region.starts_with("cn-") { ".cn" } else { "" };
         let url = self.aws_endpoint(host, "STS", &format!("https://sts.{region}.amazonaws.com{china}/"))?;
-        let session = self.env("AWS_ROLE_SESSION_NAME").unwrap_or("stagefreight");
+        let session = self.env(env::AWS_ROLE_SESSION_NAME).unwrap_or("stagefreight");
         let fields = [
             ("Action", "AssumeRoleWithWebIdentity"),
             ("Version", "2011-06-15"),
@@ -164,11 +165,11 @@ impl Exchange<'_> {
     }
 
     async fn container_keys(&self, host: &str) -> Result<Option<(Keys, String)>, RegistryError> {
-        let full = self.env("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-        let relative = self.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|path| format!("http://{}{path}", CONTAINER_HOSTS[0]));
+        let full = self.env(env::AWS_CONTAINER_CREDENTIALS_FULL_URI);
+        let relative = self.env(env::AWS_CONTAINER_CREDENTIALS_RELATIVE_URI).map(|path| format!("http://{}{path}", CONTAINER_HOSTS[0]));
         let (name, text) = match (relative, full) {
-            (Some(text), _) => ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", text),
-            (None, Some(text)) => ("AWS_CONTAINER_CREDENTIALS_FULL_URI", text.to_owned()),
+            (Some(text), _) => (env::AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, text),
+            (None, Some(text)) => (env::AWS_CONTAINER_CREDENTIALS_FULL_URI, text.to_owned()),
             (None, None) => return Ok(None),
         };
         let refused = || missing(host, &format!("{name} leads elsewhere than to this container"), &format!("correct {name}"));
@@ -177,9 +178,9 @@ impl Exchange<'_> {
         if !near && url.scheme() != "https" {
             return Err(refused());
         }
-        let token = match self.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-            Some(path) => Some(self.file(host, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path)?),
-            None => self.secret("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+        let token = match self.env(env::AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE) {
+            Some(path) => Some(self.file(host, env::AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, path)?),
+            None => self.secret(env::AWS_CONTAINER_AUTHORIZATION_TOKEN),
         };
         let request = Request::new(Method::GET, url).authorization(token);
         let answer: ContainerAnswer = self.ask_near(host, "the container's credential endpoint", request).await?;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Exchange, endpoint, form, lifetime, missing, unusable};
 use crate::core::Secret;
 use crate::http::Url;
+use crate::names::env;
 use crate::registry::credentials::{Credentials, Sourced};
 use crate::registry::error::RegistryError;
 
@@ -31,20 +32,20 @@ struct RefreshAnswer {
 
 impl Exchange<'_> {
     pub(super) async fn azure(&self, host: &str, registry: Option<&Url>) -> Result<Option<Sourced>, RegistryError> {
-        let (Some(tenant), Some(client)) = (self.env("AZURE_TENANT_ID"), self.env("AZURE_CLIENT_ID")) else { return Ok(None) };
+        let (Some(tenant), Some(client)) = (self.env(env::AZURE_TENANT_ID), self.env(env::AZURE_CLIENT_ID)) else { return Ok(None) };
         let assertion;
-        let (proof, from) = if let Some(secret) = self.secret("AZURE_CLIENT_SECRET") {
+        let (proof, from) = if let Some(secret) = self.secret(env::AZURE_CLIENT_SECRET) {
             (vec![("client_secret", secret)], "AZURE_CLIENT_SECRET")
         } else {
-            assertion = match self.env("AZURE_FEDERATED_TOKEN_FILE") {
-                Some(path) => Some((self.file(host, "AZURE_FEDERATED_TOKEN_FILE", path)?, "AZURE_FEDERATED_TOKEN_FILE")),
+            assertion = match self.env(env::AZURE_FEDERATED_TOKEN_FILE) {
+                Some(path) => Some((self.file(host, env::AZURE_FEDERATED_TOKEN_FILE, path)?, "AZURE_FEDERATED_TOKEN_FILE")),
                 None => self.github_identity(host, AUDIENCE).await?.map(|token| (token, "the job's GitHub identity")),
             };
             let Some((token, from)) = assertion else { return Ok(None) };
             let kind = Secret::new("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
             (vec![("client_assertion_type", kind), ("client_assertion", token)], from)
         };
-        let authority = self.env("AZURE_AUTHORITY_HOST").unwrap_or("https://login.microsoftonline.com");
+        let authority = self.env(env::AZURE_AUTHORITY_HOST).unwrap_or("https://login.microsoftonline.com");
         let authority = endpoint(host, "AZURE_AUTHORITY_HOST", &format!("{}/", authority.trim_end_matches('/')))?;
         let plain = tenant.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
         let url = authority.join(&format!("{tenant}/oauth2/v2.0/token")).ok().filter(|_| plain);

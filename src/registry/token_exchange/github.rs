@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{Exchange, endpoint, missing};
 use crate::core::Secret;
 use crate::http::{Method, Request};
+use crate::names::env;
 use crate::registry::error::RegistryError;
 
 #[derive(Deserialize)]
@@ -15,8 +16,8 @@ struct Answer {
 impl Exchange<'_> {
     /// A token for an audience; `None` outside a job that may have one.
     pub(super) async fn github_identity(&self, host: &str, audience: &str) -> Result<Option<Secret>, RegistryError> {
-        let name = "ACTIONS_ID_TOKEN_REQUEST_URL";
-        let (Some(url), Some(token)) = (self.env(name), self.secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) else { return Ok(None) };
+        let name = env::ACTIONS_ID_TOKEN_REQUEST_URL;
+        let (Some(url), Some(token)) = (self.env(name), self.secret(env::ACTIONS_ID_TOKEN_REQUEST_TOKEN)) else { return Ok(None) };
         let mut url = endpoint(host, name, url)?;
         url.query_pairs_mut().append_pair("audience", audience);
         let bearer = Secret::new(format!("Bearer {}", token.expose()));

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{Exchange, MAX_FILE, endpoint, form, jwt, lifetime, missing};
 use crate::core::Secret;
 use crate::http::{Body, Method, Request, Url, header};
+use crate::names::env;
 use crate::registry::credentials::{Credentials, Sourced};
 use crate::registry::error::RegistryError;
 
@@ -16,7 +17,7 @@ use crate::registry::error::RegistryError;
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// The variable that Application Default Credentials read.
-const VARIABLE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+const VARIABLE: &str = env::GOOGLE_APPLICATION_CREDENTIALS;
 
 /// The program that asks for a token wants this header of a human hand (Compute Engine documentation).
 const FLAVOR: header::HeaderName = header::HeaderName::from_static("metadata-flavor");
@@ -210,7 +211,7 @@ impl Exchange<'_> {
 
     /// Where the metadata server is, on a machine that has one.
     fn metadata_url(&self) -> Option<Url> {
-        let name = match self.env("GCE_METADATA_HOST") {
+        let name = match self.env(env::GCE_METADATA_HOST) {
             Some(name) => name,
             None if is_googles_machine() => "metadata.google.internal",
             None => return None,
