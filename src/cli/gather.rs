@@ -42,7 +42,8 @@ pub async fn gather(session: &Session) -> Result<Gathered> {
 
 /// The same for a run that builds some platforms alone: the plan is that of the whole, with the caches of this run.
 pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathered> {
-    let config = load::config(session)?;
+    let mut config = load::config(session)?;
+    bake(session, &mut config).await?;
     let context = context(session)?;
     let git = read_git(session).await?;
     let context = plan::complete(context, &git);
@@ -56,6 +57,22 @@ pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathere
         session.events.warn(warning.clone(), None);
     }
     Ok(Gathered { config, context, git, plan })
+}
+
+/// Builds that a bake file defines get their settings from it, before anything looks at them.
+async fn bake(session: &Session, config: &mut Config) -> Result<()> {
+    for build in config.builds.values_mut() {
+        let docker = &mut build.docker;
+        let Some(file) = docker.buildkit.bake.clone() else { continue };
+        let target = docker.target.clone().unwrap_or_else(|| "default".to_owned());
+        let printed = build::bake::print(&session.world, &session.directory, &file, &target, &config.env_allowed, &session.cancel);
+        let named = |error: Error| error.context(format!("build `{}`", build.id));
+        let printed = printed.await.map_err(named)?;
+        for note in build::bake::apply(docker, &file, &target, printed, &session.world.env).map_err(named)? {
+            session.events.detail(note);
+        }
+    }
+    Ok(())
 }
 
 /// What the CI says, with the payload of its event where it wrote one.

@@ -117,9 +117,19 @@ impl ContentStore {
             writer.copy_blob_from(source, &wanted.digest)?;
         }
         let layout = writer.finish(&plan.root)?;
-        // Hashed where they will stay, so that a source that changes while we link it cannot slip in.
-        let closure = layout.closure(digest)?;
-        fs::sync_tree(&staged)?;
+        // Hashed where they will stay, so that a source that changes while we link it cannot slip in. What a builder has
+        // just written is on its way to the disk meanwhile: both take their time, and neither needs the other.
+        let closure = std::thread::scope(|scope| {
+            let durable = std::thread::Builder::new().spawn_scoped(scope, || fs::sync_tree(&staged));
+            let closure = layout.closure(digest)?;
+            match durable.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(durable)) => durable?,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // No thread to be had.
+                Err(_) => fs::sync_tree(&staged)?,
+            }
+            Ok::<_, StoreError>(closure)
+        })?;
         self.move_in(&scratch, &staged, &entry, digest)?;
         Ok((Layout::open(&entry)?, closure))
     }

@@ -157,3 +157,42 @@ fn a_large_context_streams() {
     assert!(ended.success(), "{told}");
     assert!(peak > 0 && peak < 64 * 1024, "{peak} KiB for a context of 2 GiB");
 }
+
+#[test]
+fn a_bake_file_defines_a_build() {
+    docker();
+    let bake = r#"
+variable "GREETING" { default = "hello" }
+target "common" { args = { FROM_BAKE = "${GREETING} {there}" } }
+target "app" {
+  inherits = ["common"]
+  context = "src"
+  dockerfile = "app.Dockerfile"
+  target = "run"
+  labels = { kind = "baked" }
+  tags = ["never/pushed:1"]
+  output = ["type=registry"]
+}
+group "both" { targets = ["app", "common"] }
+"#;
+    let sf = workspace("RUN true\n", "  app: { kind: docker, bake: docker-bake.hcl, target: app }\n")
+        .file("docker-bake.hcl", bake)
+        .file("src/file", "of the context")
+        .file("src/app.Dockerfile", "FROM scratch AS run\nARG FROM_BAKE\nCOPY file /file\nLABEL said=$FROM_BAKE\nFROM scratch\n")
+        .git();
+    let plan = sf.run(&["plan", "--output", "json"]).code(0).json();
+    let build = &plan["builds"][0];
+    assert_eq!(build["dockerfile"], "src/app.Dockerfile");
+    assert_eq!((&build["context"], &build["target"]), (&serde_json::json!("src"), &serde_json::json!("run")));
+    assert_eq!(build["args"]["FROM_BAKE"], "hello {there}");
+    sf.run(&["perform"]).code(0);
+    let outputs: serde_json::Value = serde_json::from_str(&sf.read(".stagefreight/outputs.json")).expect("outputs");
+    assert_eq!(outputs["artifacts"][0]["docker"]["dockerfile"], "src/app.Dockerfile");
+
+    sf.write(".stagefreight.yml", "version: 1\nbuilds:\n  app: { kind: docker, bake: docker-bake.hcl, target: both }\n");
+    let told = sf.run(&["plan"]).code(2).stderr();
+    assert!(told.contains("`both` in docker-bake.hcl is several targets: app, common"), "{told}");
+    sf.write(".stagefreight.yml", "version: 1\nbuilds:\n  app: { kind: docker, bake: docker-bake.hcl, target: gone }\n");
+    let told = sf.run(&["plan"]).code(2).stderr();
+    assert!(told.contains("docker-bake.hcl, target `gone`: failed to find target gone"), "{told}");
+}
