@@ -1,7 +1,7 @@
 //! Building one step and putting what came out into the store.
 
 use super::Made;
-use crate::build::BuildCx;
+use crate::build::{BuildCx, Loaded, load};
 use crate::cli::session::Session;
 use crate::cli::wire::Wiring;
 use crate::error::{Error, Kind, Result};
@@ -30,7 +30,13 @@ pub async fn make(
     let built = builder.build(&cx, step).await.map_err(|error| {
         if session.cancel.is_cancelled() { Error::new(Kind::Terminated, "interrupted while building; nothing was recorded") } else { error }
     })?;
-    let (_, closure) = store.put_complete(&built.digest, &Layout::open(&built.layout)?)?;
+    let (layout, closure) = store.put_complete(&built.digest, &Layout::open(&built.layout)?)?;
+    if step.buildkit.load {
+        let names = local_names(plan, step);
+        let image = Loaded { layout: &layout, closure: &closure, names: &names };
+        load(&session.world, &session.directory, scratch.path(), image, &session.cancel).await?;
+        session.events.info(format!("loaded {} into the local engine as {}", step.id, names.join(", ")));
+    }
     let bases = built.bases.into_iter().map(|(reference, digest)| Base { reference, digest }).collect();
     let record = BuildRecord {
         artifact: format!("docker:{}", step.id),
@@ -40,4 +46,16 @@ pub async fn make(
         args: step.args.clone(),
     };
     Ok(Made { step: step.clone(), digest: built.digest, closure, record, build_args_digest: built.build_args_digest })
+}
+
+/// What the local engine calls an image: as it will be published, else the reference's default (spec/build.md K.3).
+fn local_names(plan: &Plan, step: &BuildStep) -> Vec<String> {
+    let published: Vec<String> =
+        plan.destinations.iter().filter(|planned| planned.build == step.id).map(|planned| planned.name.clone()).collect();
+    match (published.is_empty(), plan.builds.len()) {
+        (false, _) => published,
+        (true, 1) => vec!["stagefreight:dev".to_owned()],
+        // Two builds cannot have one name.
+        (true, _) => vec![format!("stagefreight-{}:dev", step.id.to_lowercase())],
+    }
 }

@@ -196,3 +196,26 @@ group "both" { targets = ["app", "common"] }
     let told = sf.run(&["plan"]).code(2).stderr();
     assert!(told.contains("docker-bake.hcl, target `gone`: failed to find target gone"), "{told}");
 }
+
+#[test]
+fn an_image_is_loaded_into_the_engine_as_the_bytes_of_the_store() {
+    let docker = docker();
+    let id = format!("app{}", std::process::id());
+    let sf = workspace(
+        &format!("RUN echo {id} >/id\nENTRYPOINT [\"/bin/busybox\", \"cat\", \"/id\"]\n"),
+        &format!("  {id}: {{ kind: docker, builder: buildx, load: true }}\n  other: {{ kind: docker, builder: buildx }}\n"),
+    )
+    .git();
+    let told = sf.run(&["perform"]).code(0).stderr();
+    let name = format!("stagefreight-{id}:dev");
+    assert!(told.contains(&format!("loaded {id} into the local engine as {name}")), "{told}");
+    let run = Command::new(&docker).args(["run", "--rm", &name]).output().expect("docker runs");
+    let inspected = Command::new(&docker).args(["image", "inspect", "--format", "{{.Id}}", &name]).output().expect("docker runs");
+    let removed = Command::new(&docker).args(["image", "rm", "-f", &name]).output().expect("docker runs");
+    assert!(removed.status.success());
+    assert_eq!(String::from_utf8_lossy(&run.stdout).trim(), id, "{}", String::from_utf8_lossy(&run.stderr));
+    let outputs: serde_json::Value = serde_json::from_str(&sf.read(".stagefreight/outputs.json")).expect("outputs");
+    let ours = outputs["artifacts"].as_array().expect("artifacts").iter().find(|artifact| artifact["name"] == id.as_str()).expect("ours");
+    // The containerd image store calls an image by its root, so this says that the bytes are the same.
+    assert_eq!(String::from_utf8_lossy(&inspected.stdout).trim(), ours["digest"].as_str().expect("digest"));
+}
