@@ -21,7 +21,7 @@ fn main() -> Outcome<()> {
     };
     let (mib, blobs, rounds): (usize, usize, usize) = (mib.parse()?, blobs.parse()?, rest.first().map_or(Ok(3), |text| text.parse())?);
     // Where the store of a workspace is: on a disk, not in memory.
-    let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let dir = tempfile::tempdir_in(".")?;
     let root = write_layout(&dir.path().join("layout"), mib, blobs)?;
     let layout = Layout::open(&dir.path().join("layout"))?;
     let (mut hashing, mut ingesting) = (Vec::new(), Vec::new());

@@ -37,7 +37,7 @@ pub struct Gathered {
 
 /// Gathers and plans. Warnings of config and plan go to the session's events.
 pub async fn gather(session: &Session) -> Result<Gathered> {
-    gather_part(session, &[]).await
+    Box::pin(gather_part(session, &[])).await
 }
 
 /// The same for a run that builds some platforms alone: the plan is that of the whole, with the caches of this run.

@@ -48,7 +48,7 @@ pub fn apply(docker: &mut DockerBuild, file: &str, name: &str, printed: Value, e
     let dockerfile = target.dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
     docker.dockerfile = Some(if context == "." { dockerfile } else { format!("{}/{dockerfile}", context.trim_end_matches('/')) });
     docker.context = context;
-    docker.target = target.target;
+    docker.target = target.stage;
     for (key, value) in target.args {
         // Without a value it is the environment's, as with `--build-arg KEY`.
         let Some(value) = value.or_else(|| env.get(&key).map(str::to_owned)) else { continue };

@@ -48,13 +48,11 @@ pub async fn print(
     }
     let printed: Value =
         serde_json::from_str(&done.stdout).map_err(|error| Error::failed(format!("buildx printed no JSON for {file}")).because(&error))?;
-    match printed.get("target").and_then(|targets| targets.get(target)) {
-        Some(found) => Ok(found.clone()),
-        None => {
-            let names: Vec<&str> =
-                printed.get("target").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-            Err(Error::usage(format!("`{target}` in {file} is several targets: {}", names.join(", ")))
-                .hint("make a build of each and name one target in it"))
-        }
+    let targets = printed.get("target");
+    if let Some(found) = targets.and_then(|targets| targets.get(target)) {
+        return Ok(found.clone());
     }
+    let names: Vec<&str> = targets.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    Err(Error::usage(format!("`{target}` in {file} is several targets: {}", names.join(", ")))
+        .hint("make a build of each and name one target in it"))
 }

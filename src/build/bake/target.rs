@@ -11,7 +11,8 @@ use serde_json::Value;
 pub struct Target {
     pub context: Option<String>,
     pub dockerfile: Option<String>,
-    pub target: Option<String>,
+    #[serde(rename = "target")]
+    pub stage: Option<String>,
     pub args: BTreeMap<String, Option<String>>,
     pub labels: BTreeMap<String, Option<String>>,
     pub platforms: Vec<String>,

@@ -1,7 +1,5 @@
 //! Values of flags that are lines of CSV, as buildx and buildctl read them.
 
-use std::fmt::Write as _;
-
 /// A line of `key=value` fields being written.
 #[derive(Debug)]
 pub struct Fields(String);
@@ -19,10 +17,8 @@ impl Fields {
             self.0.push(',');
         }
         let field = format!("{key}={value}");
-        let _infallible = match field.contains([',', '"', '\n']) {
-            true => write!(self.0, "\"{}\"", field.replace('"', "\"\"")),
-            false => write!(self.0, "{field}"),
-        };
+        let field = if field.contains([',', '"', '\n']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field };
+        self.0.push_str(&field);
         self
     }
 

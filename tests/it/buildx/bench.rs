@@ -237,7 +237,7 @@ pub async fn registry(dir: &Path) -> (Server, String) {
 
 /// A BuildKit daemon of our own, without docker, in a private directory.
 pub struct Buildkitd {
-    _server: Server,
+    server: Server,
     pub address: String,
     _dir: tempfile::TempDir,
 }
@@ -245,7 +245,7 @@ pub struct Buildkitd {
 impl Buildkitd {
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self._server.0.id()
+        self.server.0.id()
     }
 
     pub fn start() -> Self {
@@ -263,6 +263,6 @@ impl Buildkitd {
             assert!(begun.elapsed() < Duration::from_secs(30), "buildkitd does not start");
             std::thread::sleep(Duration::from_millis(100));
         }
-        Self { _server: Server(child), address, _dir: dir }
+        Self { server: Server(child), address, _dir: dir }
     }
 }
