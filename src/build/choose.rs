@@ -13,13 +13,15 @@ use crate::plan::{BuilderChoice, BuilderKind};
 use crate::world::World;
 
 /// How to get BuildKit, for every error that asks for it.
-const GET_BUILDKIT: &str = "install docker with its buildx plugin and start the engine, or set BUILDKIT_HOST to a BuildKit daemon";
+pub const GET_BUILDKIT: &str = "install docker with its buildx plugin and start the engine, or set BUILDKIT_HOST to a BuildKit daemon";
 
 /// What there is to build with. The embedded builder is always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Available {
     /// A BuildKit that answered.
     pub buildx: Option<Found>,
+    /// What drives it and where it is: `docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5`.
+    pub sentence: String,
     /// Why there is none, one sentence; empty when there is.
     pub why_not: String,
     /// The config names a backend, so that no other builder may take its place.
@@ -27,15 +29,24 @@ pub struct Available {
 }
 
 impl Available {
+    fn missing(why_not: &str) -> Self {
+        Self { buildx: None, sentence: String::new(), why_not: why_not.to_owned(), insists: false }
+    }
+
     /// Nobody was asked.
     pub fn unasked() -> Self {
-        Self { buildx: None, why_not: "BuildKit was not asked for".to_owned(), insists: false }
+        Self::missing("BuildKit was not asked for")
     }
 }
 
 impl From<&Resolution> for Available {
     fn from(resolution: &Resolution) -> Self {
-        Self { buildx: Found::of(resolution), why_not: resolution.why_not().to_owned(), insists: resolution.insists }
+        Self {
+            buildx: Found::of(resolution),
+            sentence: resolution.sentence(),
+            why_not: resolution.why_not().to_owned(),
+            insists: resolution.insists,
+        }
     }
 }
 
@@ -66,7 +77,7 @@ pub async fn look(
 pub async fn probe(world: &World, workspace: &Path, events: &Events, cancel: &CancellationToken) -> Available {
     match look(world, workspace, &BuilderSettings::default(), events, cancel).await {
         Ok(resolution) => Available::from(&resolution),
-        Err(error) => Available { buildx: None, why_not: error.to_string(), insists: false },
+        Err(error) => Available::missing(&error.to_string()),
     }
 }
 
@@ -89,7 +100,7 @@ pub struct Facts<'a> {
 pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice> {
     let choice = |kind, why: String| Ok(BuilderChoice { kind, why });
     match (facts.configured, &available.buildx) {
-        (Some("buildx"), Some(found)) => choice(BuilderKind::Buildx, format!("configured; {found}")),
+        (Some("buildx"), Some(_)) => choice(BuilderKind::Buildx, format!("configured; {}", available.sentence)),
         (Some("buildx"), None) => {
             Err(Error::missing(format!("build {} is configured for buildx, but {}", facts.build, available.why_not)).hint(GET_BUILDKIT))
         }
@@ -98,7 +109,7 @@ pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice>
             Some(obstacle) => Err(Error::usage(format!("build {} is configured for the embedded builder, but {obstacle}", facts.build))
                 .hint("set `builder: buildx`, or take out what needs BuildKit")),
         },
-        (None | Some("auto"), Some(found)) => choice(BuilderKind::Buildx, format!("BuildKit answers: {found}")),
+        (None | Some("auto"), Some(_)) => choice(BuilderKind::Buildx, format!("BuildKit answers: {}", available.sentence)),
         (None | Some("auto"), None) if available.insists => {
             Err(Error::missing(format!("build {} cannot be built: {}", facts.build, available.why_not))
                 .hint("the config's `builder` section names this backend; start it, or take the section out"))
@@ -138,11 +149,11 @@ mod tests {
             endpoint: Endpoint::Engine("default".into()),
             buildkit: Some("0.12.5".into()),
         };
-        Available { buildx: Some(found), why_not: String::new(), insists: false }
+        Available { sentence: found.to_string(), buildx: Some(found), why_not: String::new(), insists: false }
     }
 
     fn without() -> Available {
-        Available { buildx: None, why_not: "docker is not installed and buildx is not installed".into(), insists: false }
+        Available::missing("docker is not installed and buildx is not installed")
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub enum Command {
     Verify(super::commands::verify::VerifyArgs),
     /// Show what is where
     Status(super::commands::status::StatusArgs),
+    /// Show, make and remove the builder of this repository
+    #[command(subcommand)]
+    Builder(super::commands::builder::BuilderCommand),
     /// Look at the content store, and hand it from job to job
     #[command(subcommand)]
     Store(super::commands::store::StoreCommand),

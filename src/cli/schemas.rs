@@ -56,6 +56,10 @@ pub fn of_file(file: SchemaOf) -> Value {
 /// The commands that print a document of their own, each with its schema. `plan`, `review` and `publish` print a file.
 pub fn of_commands() -> Vec<(&'static str, Value)> {
     vec![
+        ("builder create", of::<commands::builder::Inspection>("builder create")),
+        ("builder du", of::<commands::builder::DiskUsage>("builder du")),
+        ("builder inspect", of::<commands::builder::Inspection>("builder inspect")),
+        ("builder rm", of::<commands::builder::Removed>("builder rm")),
         ("check", of::<Checked>("check")),
         ("ci run narrate", of::<commands::status::Status>("ci run narrate")),
         ("ci show", of::<crate::ci::PipelineContext>("ci show")),

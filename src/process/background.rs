@@ -56,7 +56,7 @@ impl Drop for Background {
             }
             std::thread::sleep(PAUSE);
         }
-        signal(self.pid, rustix::process::Signal::KILL);
+        kill_all(self.pid);
         while asked.elapsed() < 2 * GRACE && self.ended().is_none() {
             std::thread::sleep(PAUSE);
         }
@@ -75,6 +75,10 @@ pub struct Running {
 impl Running {
     /// The process of that number, when there is one (`/proc/PID/stat`).
     pub fn of(pid: u32) -> Option<Self> {
+        Self::with_parent(pid).map(|(process, _)| process)
+    }
+
+    fn with_parent(pid: u32) -> Option<(Self, u32)> {
         let stat = crate::fs::read_bounded(std::path::Path::new(&format!("/proc/{pid}/stat")), 4096).ok()?;
         let stat = String::from_utf8_lossy(&stat).into_owned();
         // The name, in parentheses, may hold anything; a zombie is over.
@@ -82,7 +86,8 @@ impl Running {
         if fields.next()? == "Z" {
             return None;
         }
-        Some(Self { pid, began: fields.nth(18)?.parse().ok()? })
+        let parent = fields.next()?.parse().ok()?;
+        Some((Self { pid, began: fields.nth(17)?.parse().ok()? }, parent))
     }
 
     /// Does it still run?
@@ -92,9 +97,10 @@ impl Running {
 
     /// Ends its process group, which a process of ours leads: politely, then not. `false` when it is still there.
     pub fn end(self) -> bool {
-        for sent in [rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
+        let ways: [fn(u32); 2] = [|pid| signal(pid, rustix::process::Signal::TERM), kill_all];
+        for end in ways {
             if self.is_there() {
-                signal(self.pid, sent);
+                end(self.pid);
             }
             let asked = Instant::now();
             while asked.elapsed() < GRACE && self.is_there() {
@@ -103,6 +109,34 @@ impl Running {
         }
         !self.is_there()
     }
+}
+
+/// Kills a process group, and those below its leader that left it, as containers do.
+fn kill_all(pid: u32) {
+    let below = descendants(pid);
+    signal(pid, rustix::process::Signal::KILL);
+    for process in below.into_iter().filter(|process| process.is_there()) {
+        if let Some(pid) = i32::try_from(process.pid).ok().and_then(rustix::process::Pid::from_raw) {
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Every process whose parents lead to this one.
+fn descendants(pid: u32) -> Vec<Running> {
+    let all = crate::fs::names_in(std::path::Path::new("/proc")).unwrap_or_default();
+    let all: Vec<(Running, u32)> = all.iter().filter_map(|name| Running::with_parent(name.parse().ok()?)).collect();
+    let mut found: Vec<Running> = Vec::new();
+    let mut parents = vec![pid];
+    while let Some(parent) = parents.pop() {
+        for (process, of) in &all {
+            if *of == parent && !found.contains(process) {
+                found.push(*process);
+                parents.push(process.pid);
+            }
+        }
+    }
+    found
 }
 
 fn signal(pid: u32, signal: rustix::process::Signal) {

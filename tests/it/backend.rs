@@ -1,5 +1,6 @@
 //! Backends, builders and spawned daemons, on real daemons and on sockets that only look like ones.
 
 mod builders;
+mod commands;
 mod place;
 mod resolution;

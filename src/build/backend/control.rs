@@ -95,7 +95,7 @@ impl Control {
         };
         Ok(Daemon {
             version: version.as_deref().and_then(real_version),
-            platforms: worker.platforms.iter().filter_map(PlatformMessage::platform).collect(),
+            platforms: platforms(&worker.platforms),
             rules: worker.rules.into_iter().map(RuleMessage::rule).collect(),
         })
     }
@@ -257,6 +257,17 @@ struct RecordMessage {
     kind: String,
     #[prost(bool, tag = "11")]
     shared: bool,
+}
+
+/// Each once, in BuildKit's order.
+fn platforms(said: &[PlatformMessage]) -> Vec<Platform> {
+    let mut platforms: Vec<Platform> = Vec::with_capacity(said.len());
+    for platform in said.iter().filter_map(PlatformMessage::platform) {
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    platforms
 }
 
 impl PlatformMessage {

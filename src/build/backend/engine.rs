@@ -8,6 +8,7 @@ use hyper::header;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::address::Address;
 use super::control::{Control, Daemon};
@@ -98,16 +99,20 @@ pub(super) async fn version(world: &World, address: &Address, tls: Option<&NodeT
 
 async fn facts(world: &World, address: &Address, tls: Option<&NodeTls>) -> Result<(Version, Info), String> {
     let mut api = Api::connect(world, address, tls).await?;
-    let version = api.get("/version", address).await?;
-    let info = api.get("/info", address).await?;
-    Ok((read(&version, "/version")?, read(&info, "/info")?))
+    let version: Version = read(&api.get("/version", address).await?, "/version")?;
+    // Podman thinks about it for a second, and says nothing that we need.
+    if version.is_podman() {
+        return Ok((version, Info::default()));
+    }
+    let info = read(&api.get("/info", address).await?, "/info")?;
+    Ok((version, info))
 }
 
 async fn buildkit(world: &World, address: &Address, tls: Option<&NodeTls>) -> Result<Daemon, String> {
     Api::connect(world, address, tls).await?.buildkit(address).await?.daemon().await
 }
 
-fn read<'a, T: Deserialize<'a>>((status, body): &'a (StatusCode, Bytes), path: &str) -> Result<T, String> {
+fn read<T: DeserializeOwned>((status, body): &(StatusCode, Bytes), path: &str) -> Result<T, String> {
     if !status.is_success() {
         return Err(format!("it answers {path} with HTTP {status}"));
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::candidate::Source;
 use super::docker_config::{self, MAX_CONFIG};
 use super::kind::BackendKind;
-use super::program::Program;
+use super::program::{Program, on_path};
 use super::resolution::Backend;
 use crate::error::{Error, Result};
 use crate::fs::{self, Scratch};
@@ -30,7 +30,8 @@ pub struct Session {
 /// What children are told of the backend: the program's file, and the variables that name the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Reach {
-    program: PathBuf,
+    /// The program with what comes before it.
+    program: Vec<String>,
     env: Vec<(&'static str, String)>,
 }
 
@@ -56,12 +57,17 @@ impl Session {
 
     /// The same for what was found: children run this program and reach this engine, whatever our environment names.
     pub fn reaching(world: &World, workspace: &Path, program: &Program, backends: &[Backend]) -> Result<Self> {
+        let mut words = vec![program.path.display().to_string()];
+        // A private daemon ends with us when we are killed, but not before those who use it.
+        if let (true, Some(setpriv)) = (backends.iter().any(|backend| backend.kind == BackendKind::Spawn), on_path(world, "setpriv")) {
+            words.splice(..0, [setpriv.display().to_string(), "--pdeathsig".to_owned(), "TERM".to_owned(), "--".to_owned()]);
+        }
         // Builders on several name theirs one by one.
         let env = match backends {
             [backend] => reach(world, backend),
             _ => Vec::new(),
         };
-        Ok(Self { reach: Some(Reach { program: program.path.clone(), env }), ..Self::open(world, workspace)? })
+        Ok(Self { reach: Some(Reach { program: words, env }), ..Self::open(world, workspace)? })
     }
     /// The child itself, told where the engine is.
     pub(super) fn child(&self, world: &World, program: &str) -> Child {
@@ -69,7 +75,9 @@ impl Session {
             let names = [env::DOCKER_HOST, env::DOCKER_CONTEXT, env::DOCKER_CERT_PATH, env::DOCKER_TLS_VERIFY];
             return names.iter().fold(Child::new(world, program), |child, name| child.pass(world, name));
         };
-        reach.env.iter().fold(Child::new(world, &reach.program), |child, (name, value)| child.env(*name, value.clone()))
+        let mut words = reach.program.iter().cloned();
+        let child = Child::new(world, words.next().unwrap_or_else(|| program.to_owned())).args(words);
+        reach.env.iter().fold(child, |child, (name, value)| child.env(*name, value.clone()))
     }
 
     /// Does the child of [`Tool::Docker`] run the plugin itself?

@@ -112,7 +112,7 @@ impl Lease {
         let name = order.builder();
         let own = own_dir(order.world, order.workspace)?;
         if first.kind == BackendKind::Spawn {
-            return spawn::remove(&own, &name, order.cancel).await;
+            return spawn::remove(order.world, &own, &name, order.cancel).await;
         }
         let session = Session::reaching(order.world, order.workspace, program, resolution.backends())?;
         let maker = Maker { world: order.world, session: &session, program, cancel: order.cancel };
@@ -131,6 +131,23 @@ impl Lease {
             removed = true;
         }
         Ok(removed)
+    }
+
+    /// What buildx says of the caches of builders that last and are there: name and text.
+    pub(super) async fn verbose_usage(order: &Order<'_>, resolution: &Resolution) -> Result<Vec<(String, String)>> {
+        let Some(program) = resolution.program() else { return Ok(Vec::new()) };
+        let session = Session::reaching(order.world, order.workspace, program, resolution.backends())?;
+        let maker = Maker { world: order.world, session: &session, program, cancel: order.cancel };
+        let (nodes, mut texts) = (&order.settings.nodes, Vec::new());
+        for (at, backend) in resolution.backends().iter().enumerate() {
+            let name = if nodes.is_empty() { order.builder() } else { format!("{}-{at}", order.builder()) };
+            let recipe = recipe(backend, nodes.get(at), name);
+            if is_there(order, backend, &recipe.name).await? {
+                maker.note(&recipe).await?;
+                texts.push((recipe.name.clone(), maker.disk_usage(&recipe).await?));
+            }
+        }
+        Ok(texts)
     }
 
     /// What buildx says of a builder that lasts, without starting it; none where there is none or nothing lasts.
@@ -255,7 +272,16 @@ async fn lasting(order: &Order<'_>, maker: &Maker<'_>, backend: &Backend, recipe
     let there = is_there(order, backend, &recipe.name).await?;
     // Making it again takes it away first, which nobody may be surprised by.
     let alone = locks.removing().is_ok();
-    let (action, inspected, took) = maker.take_up(recipe, there && alone && recipe.driver == Driver::DockerContainer).await?;
+    let container = recipe.driver == Driver::DockerContainer;
+    let (action, inspected, took) = match maker.take_up(recipe, there && alone && container).await {
+        Ok(taken) => taken,
+        // Made, but not started: what docker's network does at that moment may not happen twice.
+        Err(_) if container && !there && !order.cancel.is_cancelled() && is_there(order, backend, &recipe.name).await? => {
+            maker.remove(recipe).await?;
+            maker.take_up(recipe, false).await?
+        }
+        Err(error) => return Err(error),
+    };
     let action = if there && action == Action::Created { Action::Reused } else { action };
     let used = locks.using()?;
     drop(making);

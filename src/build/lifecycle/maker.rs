@@ -123,6 +123,15 @@ impl Maker<'_> {
         Err(Error::failed(format!("cannot inspect builder {}: {}", recipe.name, reason(&said))))
     }
 
+    /// What its cache holds, as buildx prints it.
+    pub(super) async fn disk_usage(&self, recipe: &Recipe) -> Result<String> {
+        let said = self.buildx(vec!["du".into(), "--verbose".into(), "--builder".into(), recipe.name.clone()], NOTE_DEADLINE).await?;
+        if said.success() {
+            return Ok(said.stdout);
+        }
+        Err(Error::failed(format!("cannot read the disk usage of builder {}: {}", recipe.name, reason(&said))))
+    }
+
     /// Takes it away with its cache: container and volume, pods.
     pub(super) async fn remove(&self, recipe: &Recipe) -> Result<()> {
         let said = self.buildx(vec!["rm".into(), "--force".into(), recipe.name.clone()], BOOTSTRAP_DEADLINE).await?;

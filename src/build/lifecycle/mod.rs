@@ -11,9 +11,11 @@ mod maker;
 mod node;
 mod own_dir;
 mod record;
+mod usage;
 
 pub use lease::{Lease, Order};
 pub use maker::Action;
 pub use node::{Node, NodeTls};
 pub use own_dir::own_dir;
 pub use record::record;
+pub use usage::{Usage, usage};

@@ -11,6 +11,7 @@ use crate::core::duration::human;
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 use crate::fs::{self, Lock, LockError};
+use crate::names::env;
 use crate::process::{Background, Child, Running};
 use crate::world::World;
 
@@ -52,7 +53,7 @@ impl Daemon {
         let begun = Instant::now();
         let log = root.with_extension("log");
         let address = Address::Unix(socket.to_owned());
-        let child = command(world, &means, &root, &address).background(fs::create_private(&log)?)?;
+        let child = command(world, &means, &root, socket).background(fs::create_private(&log)?)?;
         note(&root, child.pid())?;
         let mut daemon = Self { process: child, says: backend::Daemon::default(), address, _slot: slot };
         daemon.says = daemon.answer(world, &log, cancel).await?;
@@ -99,7 +100,7 @@ impl Daemon {
 }
 
 /// Takes the caches of a builder's name away. `false` when there are none.
-pub async fn remove(own_dir: &Path, name: &str, _cancel: &CancellationToken) -> Result<bool> {
+pub async fn remove(world: &World, own_dir: &Path, name: &str, cancel: &CancellationToken) -> Result<bool> {
     let dir = dir_of(own_dir, name);
     let names = fs::names_in(&dir)?;
     let mut locks = Vec::new();
@@ -111,7 +112,14 @@ pub async fn remove(own_dir: &Path, name: &str, _cancel: &CancellationToken) -> 
         reap(&dir.join(slot), &Events::none()).await?;
         locks.push(lock);
     }
-    fs::remove_tree(&dir)?;
+    if let Err(error) = fs::remove_tree(&dir) {
+        // Files of a rootless daemon belong to users that only its namespace knows.
+        let Some(rootlesskit) = look(world).ok().and_then(|means| means.rootless) else { return Err(error.into()) };
+        let said = Child::new(world, rootlesskit).args(["rm", "-rf", "--", &dir.display().to_string()]).run(cancel).await?;
+        if !said.success() || fs::exists(&dir) {
+            return Err(Error::failed(format!("cannot remove {}: {}", dir.display(), said.tail(2))));
+        }
+    }
     Ok(!names.is_empty())
 }
 
@@ -161,7 +169,7 @@ async fn reap(root: &Path, events: &Events) -> Result<()> {
     Ok(())
 }
 
-fn command(world: &World, means: &Means, root: &Path, address: &Address) -> Child {
+fn command(world: &World, means: &Means, root: &Path, socket: &Path) -> Child {
     let mut words: Vec<String> = Vec::new();
     // The system ends the daemon when we are killed. Where setpriv is missing, the next run does.
     if let (Some(setpriv), None) = (&means.ends_with_us, &means.rootless) {
@@ -169,7 +177,10 @@ fn command(world: &World, means: &Means, root: &Path, address: &Address) -> Chil
     }
     words.extend(means.rootless.iter().map(|rootlesskit| rootlesskit.display().to_string()));
     words.push(means.daemon.display().to_string());
-    words.extend(["--root".into(), root.display().to_string(), "--addr".into(), address.to_string()]);
+    words.extend(["--root".into(), root.display().to_string()]);
+    // Both sockets are ours alone: the usual places may belong to another daemon, or to root.
+    words.extend(["--addr".into(), format!("unix://{}", socket.display())]);
+    words.push(format!("--otel-socket-path={}", socket.with_extension("otel").display()));
     words.extend(["--containerd-worker=false".into(), "--oci-worker=true".into()]);
     words.push(format!("--oci-worker-binary={}", means.runtime.display()));
     if means.rootless.is_some() {
@@ -179,7 +190,12 @@ fn command(world: &World, means: &Means, root: &Path, address: &Address) -> Chil
         words.push("--oci-worker-no-process-sandbox".into());
     }
     let mut words = words.into_iter();
-    Child::new(world, words.next().unwrap_or_default()).args(words)
+    let child = Child::new(world, words.next().unwrap_or_default()).args(words);
+    // runc keeps its state there; without root the usual place is not ours.
+    match (&means.rootless, socket.parent()) {
+        (Some(_), Some(private)) => child.env(env::XDG_RUNTIME_DIR, private.display().to_string()),
+        _ => child,
+    }
 }
 
 fn unusable(why: &str, log: &Path) -> Error {

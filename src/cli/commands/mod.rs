@@ -1,5 +1,6 @@
 //! One file per command: it reads its inputs, calls the rooms, writes what they decided, and prints.
 
+pub mod builder;
 pub mod check;
 pub mod ci;
 pub mod cleanup;
@@ -31,6 +32,7 @@ use crate::error::Result;
 /// Runs one command.
 pub fn run(session: &Session, command: Command) -> Result<()> {
     match command {
+        Command::Builder(command) => builder::run(session, &command),
         Command::Plan => plan::run(session),
         Command::Ci(command) => ci::run(session, &command),
         Command::Cleanup(args) => cleanup::run(session, &args),

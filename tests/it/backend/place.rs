@@ -89,10 +89,6 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A BuildKit daemon at a socket below `dir`.
     pub fn unix(dir: &Path) -> Self {
         let socket = dir.join("buildkitd.sock");
