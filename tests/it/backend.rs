@@ -2,5 +2,5 @@
 
 mod builders;
 mod commands;
-mod place;
+pub mod place;
 mod resolution;

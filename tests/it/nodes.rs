@@ -2,5 +2,9 @@
 //! natively on one machine.
 
 mod by_hand;
+mod compare;
 mod merging;
+mod parity;
 mod parts;
+mod real;
+mod two;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use stagefreight::core::Digest;
 
-use crate::buildx::bench::{EPOCH, path};
+use crate::buildx::bench::path;
 use crate::support::component;
 
 /// A build typed by hand against a BuildKit daemon.
@@ -18,6 +18,8 @@ pub struct ByHand<'a> {
     pub platforms: &'a str,
     /// `--provenance`.
     pub provenance: &'a str,
+    /// `SOURCE_DATE_EPOCH`.
+    pub epoch: i64,
     /// More arguments.
     pub more: &'a [&'a str],
 }
@@ -45,7 +47,7 @@ impl ByHand<'_> {
             &format!("--platform={}", self.platforms),
             &format!("--provenance={}", self.provenance),
             "--sbom=false",
-            &format!("--build-arg=SOURCE_DATE_EPOCH={EPOCH}"),
+            &format!("--build-arg=SOURCE_DATE_EPOCH={}", self.epoch),
             &format!("--metadata-file={}", metadata.display()),
             &format!("--output=type=oci,tar=false,rewrite-timestamp=true,dest={}", layout.display()),
         ];

@@ -8,7 +8,7 @@ use stagefreight::core::Platform;
 use stagefreight::store::Layout;
 
 use super::by_hand::ByHand;
-use crate::buildx::bench::{Bench, Buildkitd, manifest};
+use crate::buildx::bench::{Bench, Buildkitd, EPOCH, manifest};
 
 const PLATFORMS: [&str; 2] = ["linux/386", "linux/amd64"];
 
@@ -18,7 +18,7 @@ fn on_two(bench: &Bench, daemons: &[Buildkitd; 2], provenance: &str, more: &[&st
         .iter()
         .zip(daemons)
         .map(|(platform, daemon)| {
-            let hand = ByHand { daemon: &daemon.address, context: &bench.ws(), platforms: platform, provenance, more };
+            let hand = ByHand { daemon: &daemon.address, context: &bench.ws(), platforms: platform, provenance, epoch: EPOCH, more };
             let (layout, root) = hand.build(&bench.dir.path().join(format!("{provenance}-{}", platform.replace('/', "-"))));
             Source { name: (*platform).to_owned(), layout, root }
         })
@@ -43,8 +43,14 @@ fn two_daemons_give_the_index_that_one_gives() {
         ),
     ] {
         let name = format!("one-{}", more.len());
-        let hand =
-            ByHand { daemon: &daemons[0].address, context: &bench.ws(), platforms: &PLATFORMS.join(","), provenance: "false", more: &more };
+        let hand = ByHand {
+            daemon: &daemons[0].address,
+            context: &bench.ws(),
+            platforms: &PLATFORMS.join(","),
+            provenance: "false",
+            epoch: EPOCH,
+            more: &more,
+        };
         let (_, one) = hand.build(&bench.dir.path().join(&name));
         // A single platform has no index that could be annotated.
         let alone: Vec<&str> = more.iter().copied().filter(|arg| !arg.contains("index:")).collect();
@@ -60,8 +66,14 @@ fn two_daemons_give_the_index_that_one_gives() {
 fn attestations_stand_where_buildkit_puts_them() {
     let daemons = [Buildkitd::start(), Buildkitd::start()];
     let bench = Bench::with_busybox("ARG TARGETARCH\nRUN echo $TARGETARCH >/arch\n");
-    let hand =
-        ByHand { daemon: &daemons[0].address, context: &bench.ws(), platforms: &PLATFORMS.join(","), provenance: "mode=max", more: &[] };
+    let hand = ByHand {
+        daemon: &daemons[0].address,
+        context: &bench.ws(),
+        platforms: &PLATFORMS.join(","),
+        provenance: "mode=max",
+        epoch: EPOCH,
+        more: &[],
+    };
     let (layout, root) = hand.build(&bench.dir.path().join("one"));
     let merged = on_two(&bench, &daemons, "mode=max", &[], &[]);
     let shape = |layout: &Path, root| -> Vec<String> {
