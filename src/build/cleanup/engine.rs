@@ -367,8 +367,10 @@ fn image(summary: ImageSummary) -> Image {
 struct Usage {
     layers_size: Option<i64>,
     build_cache: Option<Vec<Record>>,
-    image_usage: Option<ImageUsage>,
-    build_cache_usage: Option<CacheUsage>,
+    #[serde(rename = "ImageUsage")]
+    images: Option<ImageUsage>,
+    #[serde(rename = "BuildCacheUsage")]
+    records: Option<CacheUsage>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -403,12 +405,12 @@ struct Record {
 
 impl Usage {
     fn layers(&self) -> Option<u64> {
-        let told = self.layers_size.or_else(|| self.image_usage.as_ref()?.total_size);
+        let told = self.layers_size.or_else(|| self.images.as_ref()?.total_size);
         told.and_then(|bytes| u64::try_from(bytes).ok())
     }
 
     fn records(self) -> Vec<CacheRecord> {
-        let records = self.build_cache.or_else(|| self.build_cache_usage?.items).unwrap_or_default();
+        let records = self.build_cache.or_else(|| self.records?.items).unwrap_or_default();
         let record = |record: Record| CacheRecord {
             id: record.id,
             parents: record.parents.unwrap_or_default().into_iter().chain(record.parent.filter(|id| !id.is_empty())).collect(),

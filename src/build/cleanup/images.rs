@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn planned(images: Vec<Image>, containers: Vec<Container>, protect: &[&str]) -> (Vec<String>, Vec<(String, String)>) {
-        let found = Inventory { images, containers, ..Inventory::default() };
+        let found = Inventory { containers, images, ..Inventory::default() };
         let plan = plan(&found, &policy(protect), Timestamp::from_unix(NOW));
         let gone = plan.items.iter().filter(|item| item.kind == Kind::Image).map(|item| item.id.clone()).collect();
         (gone, plan.kept.iter().map(|kept| (kept.id.clone(), kept.why.clone())).collect())

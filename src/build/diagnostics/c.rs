@@ -56,8 +56,8 @@ fn driver(line: &str) -> Option<Found> {
 }
 
 fn linker(line: &str, lines: &Lines<'_>) -> Option<Found> {
-    if line.starts_with("collect2: error: ") {
-        return Some(Found::consequence(Problem::new("ld", brief(&line["collect2: error: ".len()..]))));
+    if let Some(message) = line.strip_prefix("collect2: error: ") {
+        return Some(Found::consequence(Problem::new("ld", brief(message))));
     }
     if let Some(at) = line.find("undefined reference to ").or_else(|| line.find("multiple definition of ")) {
         let message = brief(&line[at..]);

@@ -1,13 +1,13 @@
 //! Java and Kotlin: javac, kotlinc, Maven, Gradle, and exceptions nobody caught.
 
-use super::found::{Found, Lines, ahead, brief, located, number};
+use super::found::{Found, Lines, Weight, ahead, brief, ends_with_one, located, number};
 use crate::core::Problem;
 
 /// What begins at a line.
 pub fn at(lines: &Lines<'_>, at: usize) -> Option<Found> {
     let line = lines[at].trim();
     if let Some(text) = line.strip_prefix("[ERROR]").or_else(|| line.strip_prefix("[FATAL]")) {
-        return maven(text.trim(), ahead(lines, at));
+        return Some(maven(text.trim(), ahead(lines, at)));
     }
     if line == "* What went wrong:" {
         return gradle(lines, at);
@@ -51,9 +51,9 @@ fn with_details(message: &str, details: &[String]) -> String {
 }
 
 /// `[ERROR] /src/A.java:[3,5] ';' expected`. Maven says everything twice, and ends with advice.
-fn maven(text: &str, lines: &Lines<'_>) -> Option<Found> {
+fn maven(text: &str, lines: &Lines<'_>) -> Found {
     if text.is_empty() || text.starts_with("-> [Help") || text.starts_with("COMPILATION ERROR") {
-        return Some(Found { problems: Vec::new(), lines: 1, weight: super::found::Weight::Consequence });
+        return Found { problems: Vec::new(), lines: 1, weight: Weight::Consequence };
     }
     if let Some((file, rest)) = text.split_once(":[")
         && let Some((line, rest)) = number(rest)
@@ -61,11 +61,11 @@ fn maven(text: &str, lines: &Lines<'_>) -> Option<Found> {
     {
         let (details, taken) = details(&lines[1..], 0);
         let message = with_details(message.trim_start_matches(']').trim(), &details);
-        return Some(Found::cause(Problem::new("maven", brief(&message)).at(file, Some(line), Some(column)), 1 + taken));
+        return Found::cause(Problem::new("maven", brief(&message)).at(file, Some(line), Some(column)), 1 + taken);
     }
     let advice = ["To see the full stack trace", "Re-run Maven", "For more information about", "[Help ", "After correcting the problems"];
     if advice.iter().any(|start| text.starts_with(start)) {
-        return Some(Found { problems: Vec::new(), lines: 1, weight: super::found::Weight::Consequence });
+        return Found { problems: Vec::new(), lines: 1, weight: Weight::Consequence };
     }
     let text = text.split(" -> [Help").next().unwrap_or(text);
     // `… @ line 3, column 5` in a POM.
@@ -73,15 +73,16 @@ fn maven(text: &str, lines: &Lines<'_>) -> Option<Found> {
         && let Some((line, column)) = line_and_column(place)
     {
         let file = place.split_once(", line ").map(|(file, _)| file.trim()).filter(|file| !file.is_empty());
-        let file = file.or_else(|| message.split_whitespace().map(|word| word.trim_end_matches(':')).find(|word| word.ends_with(".xml")));
+        let file =
+            file.or_else(|| message.split_whitespace().map(|word| word.trim_end_matches(':')).find(|word| ends_with_one(word, &["xml"])));
         let problem = Problem::new("maven", brief(message));
         let problem = match file {
             Some(file) => problem.at(file, Some(line), column),
             None => problem,
         };
-        return Some(Found::cause(problem, 1));
+        return Found::cause(problem, 1);
     }
-    Some(Found::consequence(Problem::new("maven", brief(text))))
+    Found::consequence(Problem::new("maven", brief(text)))
 }
 
 fn line_and_column(text: &str) -> Option<(u32, Option<u32>)> {
@@ -107,11 +108,8 @@ fn gradle(lines: &Lines<'_>, at: usize) -> Option<Found> {
     if let Some((file, line)) = script {
         problem = problem.at(file, Some(line), None);
     }
-    let weight = if message.contains("Compilation failed") || message.contains("Compilation error") {
-        super::found::Weight::Consequence
-    } else {
-        super::found::Weight::Cause
-    };
+    let weight =
+        if message.contains("Compilation failed") || message.contains("Compilation error") { Weight::Consequence } else { Weight::Cause };
     Some(Found { problems: vec![problem], lines: 1 + block.len(), weight })
 }
 
@@ -135,7 +133,7 @@ fn exception(lines: &Lines<'_>) -> Option<Found> {
     let place = frames.clone().find_map(|line| {
         let (_, place) = line.trim_end_matches(')').rsplit_once('(')?;
         let (file, line) = place.split_once(':')?;
-        (file.ends_with(".java") || file.ends_with(".kt")).then_some((file, number(line)?.0))
+        ends_with_one(file, &["java", "kt"]).then_some((file, number(line)?.0))
     });
     let mut problem = Problem::new("java", brief(message));
     if let Some((file, line)) = place {

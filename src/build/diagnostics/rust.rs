@@ -1,6 +1,6 @@
 //! Rust: rustc in its long and short form, cargo, and panics of tests.
 
-use super::found::{Found, Lines, ahead, brief, located};
+use super::found::{Found, Lines, ahead, brief, ends_with_one, located};
 use crate::core::Problem;
 
 /// Cargo's own sentences that say what is wrong.
@@ -40,7 +40,7 @@ pub fn at(lines: &Lines<'_>, at: usize) -> Option<Found> {
     let arrow = lines[1..].iter().take(8).take_while(|line| !line.is_empty()).position(|line| line.trim_start().starts_with("--> "));
     if let Some(arrow) = arrow {
         let place = located(lines[1 + arrow].trim_start().trim_start_matches("--> "));
-        let tool = if place.as_ref().is_some_and(|place| place.file.ends_with(".toml")) { "cargo" } else { "rustc" };
+        let tool = if place.as_ref().is_some_and(|place| ends_with_one(place.file, &["toml"])) { "cargo" } else { "rustc" };
         let problem = match place {
             Some(place) => place.problem(tool, &text),
             None => Problem::new(tool, brief(&text)),

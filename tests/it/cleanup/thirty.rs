@@ -108,7 +108,7 @@ fn containers_images_cache_and_networks_go_in_this_order() {
 }
 
 #[test]
-fn hundreds_of_images_are_gone_in_one_run() {
+fn many_images_are_gone_in_one_run() {
     let engine = Engine::start(Store::Containerd);
     for n in 0..150 {
         engine.image(&format!("acme/many-{n}:1"), &n.to_string());
