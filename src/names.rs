@@ -112,7 +112,7 @@ env_vars! {
     ACTIONS_RESULTS_URL = "ACTIONS_RESULTS_URL", false, "GitHub's cache service, version 2.";
     ACTIONS_CACHE_SERVICE_V2 = "ACTIONS_CACHE_SERVICE_V2", false, "Whether GitHub's cache service has version 2.";
     ACTIONS_RUNTIME_TOKEN = "ACTIONS_RUNTIME_TOKEN", true, "Token of GitHub's cache service.";
-    AWS_ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID", false, "Key of the bucket of `build_cache.external.type: s3`; handed to BuildKit's client with the other AWS variables.";
+    AWS_ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID", false, "Key of the identity Amazon ECR gives a token to, and of the bucket of `build_cache.external.type: s3`; handed to BuildKit's client with the other AWS variables.";
     AWS_SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY", true, "Secret of AWS_ACCESS_KEY_ID.";
     AWS_SESSION_TOKEN = "AWS_SESSION_TOKEN", true, "Session token of temporary AWS credentials.";
     AWS_REGION = "AWS_REGION", false, "Region of AWS.";
@@ -135,11 +135,6 @@ env_vars! {
     CI_REGISTRY_USER = "CI_REGISTRY_USER", false, "User of GitLab's own registry.";
     CI_REGISTRY_PASSWORD = "CI_REGISTRY_PASSWORD", true, "Password of GitLab's own registry.";
     CI_JOB_TOKEN = "CI_JOB_TOKEN", true, "GitLab's job token, used where CI_REGISTRY_PASSWORD is not set.";
-    AWS_ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID", false, "Key of the identity that Amazon ECR gives a token to; with AWS_SECRET_ACCESS_KEY.";
-    AWS_SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY", true, "The secret that goes with AWS_ACCESS_KEY_ID.";
-    AWS_SESSION_TOKEN = "AWS_SESSION_TOKEN", true, "Goes with temporary keys of AWS.";
-    AWS_WEB_IDENTITY_TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE", false, "Token file that AWS STS gives keys of AWS_ROLE_ARN for.";
-    AWS_ROLE_ARN = "AWS_ROLE_ARN", false, "Role that goes with AWS_WEB_IDENTITY_TOKEN_FILE.";
     AWS_ROLE_SESSION_NAME = "AWS_ROLE_SESSION_NAME", false, "Name of that session in AWS's logs; `stagefreight` when not set.";
     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", false, "Where a container of ECS gets its keys.";
     AWS_CONTAINER_CREDENTIALS_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI", false, "Where other containers get their keys.";
