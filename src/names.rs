@@ -20,6 +20,8 @@ pub mod path {
     pub const FAILURE: &str = ".stagefreight/failure-detail.json";
     /// Platforms built alone, to be joined with those of other jobs: one file per part.
     pub const PARTS: &str = ".stagefreight/parts";
+    /// What the builds found in their caches, and how long their steps took.
+    pub const CACHE: &str = ".stagefreight/cache.json";
     /// Review's verdict.
     pub const REVIEW: &str = ".stagefreight/review.json";
     /// What is where after publish.

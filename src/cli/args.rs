@@ -69,6 +69,9 @@ pub enum Command {
     /// Show, make and remove the builder of this repository
     #[command(subcommand)]
     Builder(super::commands::builder::BuilderCommand),
+    /// List and prune BuildKit's caches of this repository
+    #[command(subcommand)]
+    Cache(super::commands::cache::CacheCommand),
     /// Look at the content store, and hand it from job to job
     #[command(subcommand)]
     Store(super::commands::store::StoreCommand),

@@ -31,6 +31,8 @@ pub struct Gathered {
     pub context: PipelineContext,
     /// What git knows.
     pub git: GitFacts,
+    /// What the repository is called by builders and caches.
+    pub repository: RepositoryId,
     /// What will be made and where it will go.
     pub plan: Plan,
 }
@@ -48,7 +50,7 @@ pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathere
     let git = read_git(session).await?;
     let context = plan::complete(context, &git);
     let repository = RepositoryId::find(&context, &git, &session.directory);
-    let surroundings = Surroundings { repository, part: part.to_vec(), ..surroundings(session, &config).await? };
+    let surroundings = Surroundings { repository: repository.clone(), part: part.to_vec(), ..surroundings(session, &config).await? };
     let env = |name: &str| session.world.env.get(name).map(str::to_owned);
     let inputs =
         Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };
@@ -56,7 +58,7 @@ pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathere
     for warning in &plan.warnings {
         session.events.warn(warning.clone(), None);
     }
-    Ok(Gathered { config, context, git, plan })
+    Ok(Gathered { config, context, git, repository, plan })
 }
 
 /// Builds that a bake file defines get their settings from it, before anything looks at them.

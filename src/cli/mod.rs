@@ -19,6 +19,7 @@ pub mod readback;
 pub mod review;
 pub mod schemas;
 pub mod session;
+pub mod tidy;
 pub mod wire;
 
 pub use args::{Cli, Command};

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::check::Checked;
 use super::commands;
 use super::document::Document;
+use super::perform::CacheReport;
 use super::perform::parts::Part;
 use super::perform::{FailureDetail, Performed};
 use crate::manifest::{BuildRecords, schema};
@@ -26,6 +27,8 @@ pub enum SchemaOf {
     Destinations,
     /// builds.json
     Builds,
+    /// cache.json
+    Cache,
     /// plan.json
     Plan,
     /// a file of parts/
@@ -45,6 +48,7 @@ pub fn of_file(file: SchemaOf) -> Value {
         SchemaOf::Results => schema::results_schema(),
         SchemaOf::Destinations => schema::destinations_schema(),
         SchemaOf::Builds => schemars::schema_for!(BuildRecords).to_value(),
+        SchemaOf::Cache => schemars::schema_for!(CacheReport).to_value(),
         SchemaOf::Plan => schemars::schema_for!(Plan).to_value(),
         SchemaOf::Part => schemars::schema_for!(Part).to_value(),
         SchemaOf::Review => schemars::schema_for!(Approval).to_value(),
@@ -60,6 +64,8 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("builder du", of::<commands::builder::DiskUsage>("builder du")),
         ("builder inspect", of::<commands::builder::Inspection>("builder inspect")),
         ("builder rm", of::<commands::builder::Removed>("builder rm")),
+        ("cache ls", of::<commands::cache::CacheListing>("cache ls")),
+        ("cache prune", of::<super::tidy::Tidied>("cache prune")),
         ("check", of::<Checked>("check")),
         ("ci run narrate", of::<commands::status::Status>("ci run narrate")),
         ("ci show", of::<crate::ci::PipelineContext>("ci show")),

@@ -8,7 +8,7 @@ use super::lineage::GitLineage;
 use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
-use crate::config::{BuilderSettings, Config, RegistryProvider};
+use crate::config::{BuilderSettings, CachePlace, Config, RegistryProvider};
 use crate::error::{Error, Result};
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
@@ -99,7 +99,13 @@ impl Wiring {
     /// also those nothing is published to.
     #[must_use]
     pub fn with_config(self, session: &Session, config: &Config) -> Self {
-        for registry in config.registries.values() {
+        // Where two ids are one host, the cache's own description counts: BuildKit knows one login for a host, and only the
+        // cache is written.
+        let cache = config.build_cache.external.as_ref().and_then(|external| match &external.place {
+            CachePlace::Registry { registry, .. } => config.registries.get(registry),
+            CachePlace::Gha | CachePlace::S3(_) => None,
+        });
+        for registry in config.registries.values().chain(cache) {
             let known = self.registries.spec(&registry.host);
             let spec = HostSpec {
                 host: registry.host.clone(),
@@ -115,6 +121,11 @@ impl Wiring {
             self.registries.describe(spec);
         }
         Self { settings: config.builder.clone(), ..self }
+    }
+
+    /// The builder of this run, when an image needed it.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.get()
     }
 
     /// Credentials for base images and caches.

@@ -85,8 +85,9 @@ impl RegistryCacheTags {
         let found = self.client.get_manifest(&self.path, tag, Access::Push, cancel).await?;
         let found = found.ok_or_else(|| protocol("it is not there".to_owned()))?;
         let mut document: Value = serde_json::from_slice(&found.manifest.raw).map_err(|error| protocol(error.to_string()))?;
-        let annotations =
-            document.as_object_mut().map(|document| document.entry("annotations").or_insert_with(|| Value::Object(Default::default())));
+        let annotations = document
+            .as_object_mut()
+            .map(|document| document.entry("annotations").or_insert_with(|| Value::Object(serde_json::Map::default())));
         let Some(Value::Object(annotations)) = annotations else { return Err(protocol("its annotations are none".to_owned())) };
         annotations.insert(annotation::CACHE_WRITTEN.to_owned(), stamp.written.to_string().into());
         annotations.insert(annotation::CACHE_REPOSITORY.to_owned(), stamp.repository.to_string().into());

@@ -4,7 +4,8 @@ use crate::build::solve::Work;
 use crate::plan::{CacheRef, PlannedCache};
 
 /// Gives the caches in `work`, as one call of BuildKit named them, the names of the plan. `cache` is what that call was
-/// given. What cannot be told apart is left out: the report then says that it is not known.
+/// given. An import that cannot be told from others is left out: the report then says that it is not known. The call
+/// succeeded, so an export it says nothing of was written.
 ///
 /// BuildKit names an import by its reference, or by its type and a hash (`local:1234`); an export only by its type. So
 /// several imports of a type are told apart only where all of them, or none, were found.
@@ -20,9 +21,7 @@ pub fn named(work: Work, cache: &PlannedCache) -> Work {
     let mut exports: Vec<(String, Option<String>)> = Vec::new();
     for wanted in &cache.to {
         let told = work.exports.iter().find(|(told, _)| *told == wanted.name || writes(told, &wanted.kind));
-        if let Some((_, failure)) = told {
-            exports.push((wanted.name.clone(), failure.clone()));
-        }
+        exports.push((wanted.name.clone(), told.and_then(|(_, failure)| failure.clone())));
     }
     Work { steps: work.steps, imports, exports }
 }
@@ -56,7 +55,13 @@ mod tests {
     use super::*;
 
     fn cache(kind: &str, name: &str) -> CacheRef {
-        CacheRef { kind: kind.to_owned(), name: name.to_owned(), attributes: Default::default(), registry: None, platforms: Vec::new() }
+        CacheRef {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            attributes: std::collections::BTreeMap::default(),
+            registry: None,
+            platforms: Vec::new(),
+        }
     }
 
     fn told(imports: &[(&str, bool)], exports: &[(&str, Option<&str>)]) -> Work {

@@ -1,10 +1,10 @@
 //! One call from its first line of progress to a checked layout, the same for every tool. An export of a cache that fails
 //! costs a second call, never the build.
 
-use crate::build::BuildCx;
+use crate::build::{BuildCx, cache};
 use crate::error::{Error, Result};
 use crate::fs;
-use crate::plan::{BuildStep, CacheRef};
+use crate::plan::{BuildStep, CacheRef, PlannedCache};
 use crate::process::{Child, ChildError};
 
 use super::follower::{Follower, Progress};
@@ -48,8 +48,14 @@ pub async fn run(
             solved.bases.extend(given.bases());
             solved.bases.sort();
             solved.bases.dedup();
-            solved.work.imports = imports(step, &solved.work.imports);
-            solved.work.exports = exports.iter().map(|cache| (cache.name.clone(), None)).collect();
+            let to = exports.into_iter().cloned().collect();
+            solved.work = cache::named(solved.work, &PlannedCache { to, ..step.cache.clone() });
+            // BuildKit was told to go on without what it cannot write (`ignore-error`).
+            for (name, why) in &solved.work.exports {
+                if let Some(why) = why {
+                    warn(cx, step, name, why, "the image is not affected");
+                }
+            }
             solved.work.exports.extend(lost.into_iter().map(|(cache, why)| (cache.name.clone(), Some(why))));
             return Ok(solved);
         }
@@ -60,8 +66,7 @@ pub async fn run(
         // When BuildKit does not say which one it was, it is any of them.
         let (failed, kept) = if failed.is_empty() { (kept, failed) } else { (failed, kept) };
         for cache in failed {
-            let text = format!("build {}: the cache {} could not be written: {why}", step.id, cache.name);
-            cx.events.warn(text, Some("the image is not affected; it is built again from the builder's own cache".to_owned()));
+            warn(cx, step, &cache.name, &why, "the image is not affected; it is built again from the builder's own cache");
             lost.push((cache, why.clone()));
         }
         exports = kept;
@@ -74,7 +79,7 @@ fn is_of(cache: &CacheRef, tracker: &Tracker, why: &str) -> bool {
     let place = match cache.kind.as_str() {
         "registry" => "exporting cache to registry",
         "local" => "exporting cache to client directory",
-        "gha" => "exporting cache to GitHub",
+        "gha" => "exporting to GitHub Actions Cache",
         "s3" => "exporting cache to Amazon S3",
         _ => return false,
     };
@@ -86,18 +91,8 @@ fn is_of(cache: &CacheRef, tracker: &Tracker, why: &str) -> bool {
     host.is_some_and(|host| why.contains(host)) || tracker.said().iter().any(|line| line.trim_start().starts_with(&format!("> {place}")))
 }
 
-/// Caches that were read, under the names the plan gives them. BuildKit calls a registry's by its reference and others by
-/// their kind and something of its own.
-fn imports(step: &BuildStep, seen: &[(String, bool)]) -> Vec<(String, bool)> {
-    let same = |cache: &CacheRef, name: &str| match cache.attributes.get("ref") {
-        Some(reference) => name == reference,
-        None => name.split(':').next() == Some(cache.kind.as_str()),
-    };
-    let hit = |cache: &CacheRef| {
-        let mut hits = seen.iter().filter(|(name, _)| same(cache, name)).map(|(_, hit)| *hit).peekable();
-        hits.peek().is_some().then(|| (cache.name.clone(), hits.any(|hit| hit)))
-    };
-    step.cache.from.iter().filter_map(hit).collect()
+fn warn(cx: &BuildCx, step: &BuildStep, cache: &str, why: &str, hint: &str) {
+    cx.events.warn(format!("build {}: the cache {cache} could not be written: {why}", step.id), Some(hint.to_owned()));
 }
 
 /// Why a child did not run to its end.

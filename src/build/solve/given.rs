@@ -9,6 +9,7 @@ use super::secrets::{self, GivenSecret, Source};
 use super::{Solve, auth};
 use crate::build::BuildCx;
 use crate::build::backend::Session;
+use crate::build::cache::environment;
 use crate::core::Redactor;
 use crate::error::{Error, Result};
 use crate::fs::Scratch;
@@ -80,11 +81,8 @@ impl Given {
         }
         // The tools read these themselves, so that they never stand on a command line.
         let kinds: BTreeSet<&str> = step.cache.from.iter().chain(&step.cache.to).map(|cache| cache.kind.as_str()).collect();
-        for (kind, prefix) in [("gha", "ACTIONS_"), ("s3", "AWS_")] {
-            if kinds.contains(kind) {
-                let names: Vec<&str> = world.env.iter().map(|(name, _)| name).filter(|name| name.starts_with(prefix)).collect();
-                child = names.into_iter().fold(child, |child, name| child.pass(world, name));
-            }
+        for name in kinds.into_iter().flat_map(environment) {
+            child = child.pass(world, name);
         }
         child
     }

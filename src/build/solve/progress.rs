@@ -26,6 +26,9 @@ const KEPT_TEXT: usize = 400;
 /// How BuildKit calls reading a cache.
 const IMPORT: &str = "importing cache manifest from ";
 
+/// How it calls writing one.
+const EXPORTS: [&str; 2] = ["exporting cache to ", "exporting to GitHub Actions Cache"];
+
 /// What is newly known of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
@@ -196,7 +199,7 @@ impl Tracker {
                 work.steps.push(WorkStep { name: step.name.clone(), ran: (!step.cached).then_some(step.elapsed) });
             } else if let Some(name) = step.name.strip_prefix(IMPORT) {
                 work.imports.push((name.to_owned(), step.error.is_empty()));
-            } else if step.name.starts_with("exporting cache") {
+            } else if EXPORTS.iter().any(|export| step.name.starts_with(export)) {
                 work.exports.push((step.name.clone(), Some(step.error.clone()).filter(|error| !error.is_empty())));
             }
         }

@@ -97,7 +97,9 @@ impl Status {
             let elapsed = time(&vertex.started).zip(time(&vertex.completed)).map(|(started, completed)| completed.since(started));
             let mark = match (&vertex.started, &vertex.completed) {
                 (_, Some(_)) if !vertex.error.is_empty() => Mark::Failed(vertex.error),
-                (_, Some(_)) if vertex.cached => Mark::Cached,
+                // A step that was found is fetched only when its layers are needed, and then reported as started and done
+                // once more, without the word: what was said first counts.
+                _ if vertex.cached => Mark::Cached,
                 (_, Some(_)) => Mark::Done,
                 (Some(_), None) => Mark::Started,
                 (None, None) => Mark::Known,
@@ -177,6 +179,17 @@ ERROR: failed to solve"#;
         );
         assert_eq!(tracker.failed().map(|step| step.error.as_str()), Some("exit code: 7"));
         assert_eq!(tracker.said(), ["WARNING: something in between", "ERROR: failed to solve"]);
+    }
+
+    #[test]
+    fn a_step_that_was_found_stays_found_while_its_layers_are_fetched() {
+        let vertex = |times: &str| format!(r#"{{"vertexes":[{{"digest":"sha256:aa","name":"[2/2] RUN x",{times}}}]}}"#);
+        let start = r#""started":"2026-11-21T14:53:02.4Z""#;
+        let end = r#""completed":"2026-11-21T14:53:03.1Z""#;
+        let found = vertex(&format!(r#"{start},"cached":true"#));
+        let (events, tracker) = run(&[found, vertex(start), vertex(&format!("{start},{end}"))].join("\n"));
+        assert_eq!(events, ["cached [2/2] RUN x"]);
+        assert_eq!((tracker.work().steps.len(), tracker.work().cached()), (1, 1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file per command: it reads its inputs, calls the rooms, writes what they decided, and prints.
 
 pub mod builder;
+pub mod cache;
 pub mod check;
 pub mod ci;
 pub mod cleanup;
@@ -34,6 +35,7 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
     match command {
         Command::Builder(command) => builder::run(session, &command),
         Command::Plan => plan::run(session),
+        Command::Cache(command) => cache::run(session, &command),
         Command::Ci(command) => ci::run(session, &command),
         Command::Cleanup(args) => cleanup::run(session, &args),
         Command::Copy(args) => copy::run(session, &args),

@@ -16,7 +16,7 @@ pub fn run(session: &Session) -> Result<()> {
 }
 
 fn screen(gathered: &Gathered) -> String {
-    let Gathered { config, context, git: _, plan } = gathered;
+    let Gathered { config, context, git: _, repository: _, plan } = gathered;
     let mut table = Table::indented(2);
     table.row(["version", &plan.version.version, &plan.version.why]);
     if config.assumed {

@@ -65,7 +65,7 @@ pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &Cont
         args: step.args.clone(),
     };
     let build_args_digest = crate::manifest::build_args_digest(&step.args);
-    Ok(Some(Made { step: step.clone(), digest, closure, record, build_args_digest }))
+    Ok(Some(Made { step: step.clone(), digest, closure, record, build_args_digest, cache: None }))
 }
 
 // The revision is this commit, so its Dockerfile says what the adopted image was built from; which digests that was is

@@ -1,6 +1,6 @@
 //! Building one step and putting what came out into the store.
 
-use super::Made;
+use super::{Made, cached};
 use crate::build::{BuildCx, Loaded, load};
 use crate::cli::session::Session;
 use crate::cli::wire::Wiring;
@@ -27,9 +27,11 @@ pub async fn make(
     let mut cx = BuildCx::new(session.directory.clone(), scratch.path().to_owned(), session.cancel.clone(), session.events.clone());
     cx.made = earlier.iter().map(|made| (made.step.id.clone(), (store.entry_path(&made.digest), made.digest.clone()))).collect();
     cx.logins = Some(wiring.logins());
-    let built = builder.build(&cx, step).await.map_err(|error| {
+    let caches = cached::open(session, step);
+    let built = builder.build(&cx, caches.step()).await.map_err(|error| {
         if session.cancel.is_cancelled() { Error::new(Kind::Terminated, "interrupted while building; nothing was recorded") } else { error }
     })?;
+    let cache = caches.close(session, built.work);
     let (layout, closure) = store.put_complete(&built.digest, &Layout::open(&built.layout)?)?;
     if step.buildkit.load {
         let names = local_names(plan, step);
@@ -45,7 +47,7 @@ pub async fn make(
         bases: Some(bases),
         args: step.args.clone(),
     };
-    Ok(Made { step: step.clone(), digest: built.digest, closure, record, build_args_digest: built.build_args_digest })
+    Ok(Made { step: step.clone(), digest: built.digest, closure, record, build_args_digest: built.build_args_digest, cache })
 }
 
 /// What the local engine calls an image: as it will be published, else the reference's default (spec/build.md K.3).

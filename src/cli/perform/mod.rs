@@ -2,6 +2,7 @@
 //! commit already made, adopts what an immutable destination already holds of our revision, and builds the rest.
 
 mod adopt;
+mod cached;
 mod failed;
 mod make;
 pub mod parts;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::gather::{Gathered, gather_part};
 use super::session::Session;
 use super::wire::Wiring;
+use crate::build::cache::CacheResolution;
 use crate::core::{Digest, Platform};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -26,6 +28,7 @@ use crate::plan::{BuildStep, Plan};
 use crate::report::{Table, counted};
 use crate::store::{Closure, ContentStore};
 
+pub use cached::{BuildCache, CACHE_SCHEMA_VERSION, CacheReport};
 pub use failed::{FAILURE_SCHEMA_VERSION, FailureDetail};
 
 /// What perform was asked to do.
@@ -71,6 +74,8 @@ pub struct PerformedArtifact {
     pub by: String,
     /// Why this builder.
     pub why: String,
+    /// What was found in caches and written to them; none when nothing was built, or by a builder without caches.
+    pub cache: Option<CacheResolution>,
 }
 
 /// An artifact in the store.
@@ -80,6 +85,7 @@ pub(super) struct Made {
     closure: Closure,
     record: BuildRecord,
     build_args_digest: Option<String>,
+    cache: Option<BuildCache>,
 }
 
 /// Runs perform.
@@ -133,11 +139,16 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
         }
     }
     if !whole {
-        return parts::record_part(session, plan, &options.platforms, &made);
+        let performed = parts::record_part(session, plan, &options.platforms, &made)?;
+        cached::record(session, &performed, &made)?;
+        cached::tidy(session, gathered, &wiring, &made).await;
+        return Ok(performed);
     }
     let performed = record::record(session, plan, &made)?;
     // Parts of another day must not be joined over the whole.
     crate::fs::remove_tree(&session.path(names::path::PARTS))?;
+    cached::record(session, &performed, &made)?;
+    cached::tidy(session, gathered, &wiring, &made).await;
     Ok(performed)
 }
 
@@ -181,6 +192,10 @@ impl Performed {
             let digest = artifact.digest.get(..19).unwrap_or(&artifact.digest).to_owned();
             let size = crate::core::ByteSize(artifact.size).to_string();
             table.row([artifact.id.clone(), digest, size, format!("{} {}", artifact.origin, artifact.by), artifact.why.clone()]);
+            // Without caches in the config what the builder itself remembered is only a detail.
+            for line in artifact.cache.iter().filter(|cache| cache.mode != "off").flat_map(cached::lines) {
+                table.row(line);
+            }
         }
         text.push_str(&table.render());
         if let Some(part) = &self.part {

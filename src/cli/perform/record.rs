@@ -40,6 +40,7 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed
         origin: origin_word(artifact.record.origin),
         by: artifact.record.by.clone(),
         why: artifact.step.builder.why.clone(),
+        cache: artifact.cache.as_ref().map(|build| build.cache.clone()),
     });
     Ok(Performed {
         version: plan.version.version.clone(),

@@ -38,6 +38,7 @@ pub fn reuse(session: &Session, plan: &Plan, store: &ContentStore) -> Result<Opt
             origin: "reused",
             by: by.unwrap_or_default(),
             why: "an equal plan of this commit made it".to_owned(),
+            cache: None,
         });
     }
     if artifacts.len() < plan.builds.iter().filter(|step| step.required).count() {

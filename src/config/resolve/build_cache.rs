@@ -80,6 +80,15 @@ fn resolve_external(external: Spanned<ExternalCacheSection>, lookup: &Lookup<'_>
         CacheTypeWord::Gha => Some(CachePlace::Gha),
         CacheTypeWord::S3 => s3_options(options, span, cx).map(CachePlace::S3),
     };
+    if kind != CacheTypeWord::Registry
+        && let Some(retention) = &retention
+    {
+        let at = retention.max_refs.as_ref().map(|count| count.span).or_else(|| Some(retention.stale_age.as_ref()?.span));
+        cx.report(
+            Problem::at(at.unwrap_or(span), "`retention` is for type registry: others keep a cache by rules of their own")
+                .hint("leave it out; GitHub removes what is unused for 7 days, and a bucket has lifecycle rules"),
+        );
+    }
     let ExternalRetention { max_refs, stale_age } = retention.unwrap_or(ExternalRetention { max_refs: None, stale_age: None });
     let max_refs = max_refs.and_then(|count| {
         let number = u32::try_from(count.value).ok().filter(|number| *number > 0);

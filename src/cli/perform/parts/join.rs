@@ -80,7 +80,7 @@ fn one(session: &Session, store: &ContentStore, step: &BuildStep, pieces: &[Piec
     let (_, closure) =
         store.put_complete(&merged.digest, &Layout::open(&merged.layout)?).map_err(|error| Error::from(error).context(doing()))?;
     let build_args_digest = pieces.iter().find_map(|piece| piece.artifact.build_args_digest.clone());
-    Ok(Made { step: step.clone(), digest: merged.digest, closure, record: record_of(step, pieces), build_args_digest })
+    Ok(Made { step: step.clone(), digest: merged.digest, closure, record: record_of(step, pieces), build_args_digest, cache: None })
 }
 
 /// Every platform of the step is in exactly one piece.

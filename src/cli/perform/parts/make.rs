@@ -61,6 +61,7 @@ pub fn record_part(session: &Session, plan: &Plan, platforms: &[Platform], made:
         origin: origin_word(made.record.origin),
         by: made.record.by.clone(),
         why: made.step.builder.why.clone(),
+        cache: made.cache.as_ref().map(|build| build.cache.clone()),
     });
     Ok(performed(plan, &part, artifacts.collect()))
 }
@@ -94,6 +95,7 @@ pub fn reuse_part(
             origin: "reused",
             by: artifact.record.by.clone(),
             why: "an equal plan of this commit made it".to_owned(),
+            cache: None,
         });
     }
     // It is this pipeline's part from now on.

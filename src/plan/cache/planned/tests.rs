@@ -99,7 +99,8 @@ fn every_place_is_written_as_buildkit_wants_it() {
 
 #[test]
 fn branches_fall_back_and_strangers_only_read() {
-    let table: Vec<(PipelineContext, Option<&str>, &[&str], Option<&str>)> = vec![
+    type Row = (PipelineContext, Option<&'static str>, &'static [&'static str], Option<&'static str>);
+    let table: Vec<Row> = vec![
         (fixtures::on_branch("main"), None, &["main"], Some("main")),
         (fixtures::on_branch("x"), None, &["x", "main"], Some("x")),
         (fixtures::on_branch("x"), Some("develop"), &["x", "develop"], Some("x")),
