@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
 use crate::config::{BuilderSettings, CachePlace, Config, RegistryProvider};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
 use crate::plan::{BuildStep, BuilderKind, Plan};
@@ -175,7 +175,10 @@ pub async fn lease(session: &Session, settings: &BuilderSettings, repository: &s
         events: &session.events,
         cancel: &session.cancel,
     };
-    let lease = Lease::acquire(&order, &resolution).await?;
+    let lease = Lease::acquire(&order, &resolution).await.map_err(|error| {
+        let interrupted = || Error::new(Kind::Terminated, "interrupted while taking up the builder");
+        if session.cancel.is_cancelled() { interrupted() } else { error }
+    })?;
     session.events.detail(format!("builder {} {}, driver {}", lease.name(), lease.action().name(), lease.driver().name()));
     Ok(lease)
 }
