@@ -60,9 +60,8 @@ impl BackendKind {
         let buildkit = !own || engine.is_some_and(|engine| engine.buildkit.is_some());
         let layouts = buildkit && (!own || engine.is_some_and(|engine| engine.containerd));
         let can = |capability: &C| match capability {
-            C::Build => buildkit,
+            C::Build | C::Push => buildkit,
             C::Run => matches!(self, Self::Dind | Self::Podman),
-            C::Push => buildkit,
             C::Filesystem => local || self == Self::Spawn,
             C::OciLayout | C::Platforms => layouts,
         };

@@ -77,7 +77,7 @@ impl Session {
         };
         let mut words = reach.program.iter().cloned();
         let child = Child::new(world, words.next().unwrap_or_else(|| program.to_owned())).args(words);
-        reach.env.iter().fold(child, |child, (name, value)| child.env(*name, value.clone()))
+        reach.env.iter().fold(child, |child, (name, value)| child.env(name, value.clone()))
     }
 
     /// Does the child of [`Tool::Docker`] run the plugin itself?

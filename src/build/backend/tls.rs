@@ -43,12 +43,12 @@ pub(super) fn client(tls: &NodeTls) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bytes = read(path)?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     if found.is_empty() { Err(format!("{} holds no certificate", path.display())) } else { Ok(found) }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read_bounded(path, MAX_PEM).map_err(|error| error.to_string())
 }

@@ -120,9 +120,12 @@ async fn remove(session: &Session, settings: &BuilderSettings, repository: &str)
     let resolution = session.resolution(settings).await?;
     let order = order(session, settings, repository);
     let removed = Removed { removed: Lease::remove(&order, &resolution).await?, name: order.builder() };
-    session.print(&removed, |removed| match removed.removed {
-        true => format!("removed builder {} with its cache\n", removed.name),
-        false => format!("builder {} has nothing that lasts; nothing was removed\n", removed.name),
+    session.print(&removed, |Removed { name, removed }| {
+        if *removed {
+            format!("removed builder {name} with its cache\n")
+        } else {
+            format!("builder {name} has nothing that lasts; nothing was removed\n")
+        }
     })
 }
 

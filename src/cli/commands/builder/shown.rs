@@ -263,7 +263,12 @@ impl ShownRule {
 
 /// Labels in a column of fourteen.
 fn labelled(rows: &[(&'static str, String)], indent: usize) -> String {
-    rows.iter().map(|(label, value)| format!("{}{label:<14}{value}\n", " ".repeat(indent))).collect()
+    let margin = " ".repeat(indent);
+    let mut text = String::new();
+    for (label, value) in rows {
+        text.push_str(&format!("{margin}{label:<14}{value}\n"));
+    }
+    text
 }
 
 /// `240ms`, `3.1s`.
