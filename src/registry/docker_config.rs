@@ -246,6 +246,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn podmans_file_is_read_after_dockers() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let auth = |pair: &str| base64::engine::general_purpose::STANDARD.encode(pair);
+        let podman = format!(r#"{{"auths":{{"a.example":{{"auth":"{}"}},"b.example":{{"auth":"{}"}}}}}}"#, auth("pod:1"), auth("pod:2"));
+        std::fs::write(dir.path().join("auth.json"), podman).expect("auth file");
+        std::fs::write(dir.path().join("config.json"), format!(r#"{{"auths":{{"a.example":{{"auth":"{}"}}}}}}"#, auth("dock:1")))
+            .expect("config");
+        let mut world = World::of_process().expect("world");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        world.env = crate::world::Environment::from_pairs([("DOCKER_CONFIG", path("")), ("REGISTRY_AUTH_FILE", path("auth.json"))]);
+        for (host, expected) in [("a.example", Some("dock")), ("b.example", Some("pod")), ("c.example", None)] {
+            let found = find(&world, host, &[], &CancellationToken::new()).await.expect("readable");
+            let user = found.as_ref().map(|found| match &found.credentials {
+                Credentials::Basic { user, .. } => user.as_str(),
+                _ => "?",
+            });
+            assert_eq!(user, expected, "{host}");
+        }
+    }
+
+    #[tokio::test]
     async fn identity_tokens_come_first() {
         let config = r#"{"auths":{"r.example":{"auth":"bWU6","identitytoken":"it"}}}"#;
         assert_eq!(find_in(config, "r.example").await, Ok(Some("identity:it".to_owned())));

@@ -64,12 +64,9 @@ impl Client {
                 response.discard().await;
             }
         }
-        let said = if exists {
-            said
-        } else {
+        if !exists {
             remarks.push(format!("{}/{path} does not exist yet; the first push creates it", self.host()));
-            said
-        };
+        }
         Ok(MayPush { said, remarks })
     }
 }

@@ -71,7 +71,6 @@ pub fn read_archive(file: &Path, into: &Path) -> Result<Layout, StoreError> {
             return Err(foreign(&format!("entry {shown} is not a regular file of a layout")));
         };
         match parts.as_slice() {
-            ["oci-layout"] => {}
             ["index.json"] => {
                 let mut bytes = Vec::new();
                 (&mut entry).take(MAX_SMALL).read_to_end(&mut bytes).map_err(at)?;
@@ -84,7 +83,7 @@ pub fn read_archive(file: &Path, into: &Path) -> Result<Layout, StoreError> {
                     .ok_or_else(|| foreign(&format!("{shown} is not what its name says")))?;
                 writer.adopt(&temporary, &digest)?;
             }
-            // `manifest.json` and `repositories` of docker's own format, which describe the same blobs again.
+            // `oci-layout`, which we write anew; `manifest.json` of docker's own format, which describes the same blobs again.
             [_] => {}
             _ => return Err(foreign(&format!("entry {shown} is no part of an OCI layout"))),
         }
