@@ -26,6 +26,8 @@ use crate::store::ContentStore;
 pub struct Options {
     /// Look and say, write nothing anywhere.
     pub dry_run: bool,
+    /// Ask for every blob, whatever earlier runs remember.
+    pub deep: bool,
     /// Only these destinations (names, or prefixes that end in `*`).
     pub only: Vec<String>,
     /// All but these.
@@ -75,7 +77,10 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
         journal.write(started_at, Entry { digest: Some(outputs.checksum.clone()), ..Entry::new(EntryKind::RunStarted) })?;
     }
     let clock = Arc::clone(&session.world.clock);
-    let cx = wiring.cx(session, options.overrides.clone());
+    let mut cx = wiring.cx(session, options.overrides.clone());
+    if !options.deep {
+        cx.completed = Arc::new(history.completed().clone());
+    }
     let engine = Engine { cx: &cx, journal: journal.as_ref(), history: &history, now: Arc::new(move || clock.now()) };
     let title = "publish".to_owned();
     session.events.emit(Event::GroupStarted { title: title.clone() });
@@ -169,6 +174,8 @@ fn resolve(
             layout,
             version: destinations.version.clone(),
             revision: outputs.commit.clone(),
+            // Nothing approves them yet: what only lies in the layout is not published.
+            referrers: Vec::new(),
             destinations: list,
         };
         resolved.push((target, bound));

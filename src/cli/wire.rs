@@ -146,7 +146,13 @@ impl Wiring {
     /// What targets and steps get.
     pub fn cx(&self, session: &Session, overrides: Overrides) -> Cx {
         let lineage: Arc<dyn Lineage> = Arc::new(GitLineage::new(session));
-        Cx { cancel: session.cancel.clone(), events: session.events.clone(), overrides: Arc::new(overrides), lineage: Some(lineage) }
+        Cx {
+            cancel: session.cancel.clone(),
+            events: session.events.clone(),
+            overrides: Arc::new(overrides),
+            lineage: Some(lineage),
+            completed: Arc::default(),
+        }
     }
 
     /// The builder the plan chose for a step.

@@ -1,7 +1,7 @@
 //! The memory of attempts: one line before each, one after, on disk before anything else happens. On a re-run the
 //! destination is the truth and the journal the explanation; only destinations that cannot be read rely on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -81,6 +81,7 @@ struct Inner {
 #[derive(Debug, Clone, Default)]
 pub struct History {
     unfinished: BTreeMap<String, Entry>,
+    completed: BTreeSet<String>,
     /// Lines that could not be read: torn by a crash, or foreign.
     pub unreadable: u64,
 }
@@ -166,9 +167,13 @@ impl History {
             let (Some(attempt), Some(step)) = (entry.attempt.clone(), entry.step.clone()) else { continue };
             match entry.event {
                 EntryKind::Attempt | EntryKind::Unsettled => {
+                    history.completed.remove(&step);
                     history.unfinished.insert(step, entry);
                 }
                 EntryKind::Placed | EntryKind::Failed => {
+                    if entry.event == EntryKind::Placed {
+                        history.completed.insert(step.clone());
+                    }
                     if history.unfinished.get(&step).is_some_and(|open| open.attempt.as_ref() == Some(&attempt)) {
                         history.unfinished.remove(&step);
                     }
@@ -177,6 +182,11 @@ impl History {
             }
         }
         Ok(history)
+    }
+
+    /// Steps whose last attempt ended well: placed, and read back.
+    pub fn completed(&self) -> &BTreeSet<String> {
+        &self.completed
     }
 
     /// The attempt at this step that began and never ended, when there is one.
@@ -216,6 +226,7 @@ mod tests {
         let history = History::read(dir.path()).expect("history");
         assert_eq!(history.unreadable, 1);
         assert!(history.unfinished("one").is_none());
+        assert_eq!(history.completed().iter().collect::<Vec<_>>(), ["one"]);
         assert!(["two", "three", "four"].iter().all(|step| history.unfinished(step).is_some()));
     }
 }

@@ -1,5 +1,6 @@
 //! The two ports of publishing (design: "Publishing: the heart") and the values that cross them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,9 @@ pub struct Cx {
     pub overrides: Arc<Overrides>,
     /// The order of commits, where a repository is present.
     pub lineage: Option<Arc<dyn Lineage>>,
+    /// Steps that earlier runs completed and read back, as the journal remembers. A step that finds all its names in
+    /// place may believe it and ask no further; an empty set makes it look at everything.
+    pub completed: Arc<BTreeSet<String>>,
 }
 
 /// Somebody who knows which commit came first.
@@ -59,6 +63,9 @@ pub struct ApprovedArtifact {
     pub version: String,
     /// Commit the artifact was made from.
     pub revision: String,
+    /// What refers to it and goes where it goes (signatures, attestations, SBOMs), in the same layout, approved with it;
+    /// subjects before what refers to them.
+    pub referrers: Vec<Digest>,
     /// Destinations at this target, in the order of the plan.
     pub destinations: Vec<Destination>,
 }

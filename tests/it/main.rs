@@ -16,6 +16,7 @@ mod crash;
 mod driving;
 mod embedded_build;
 mod embedded_registry;
+mod faults;
 mod generated;
 mod inventory;
 mod json;

@@ -66,7 +66,7 @@ impl Publisher {
             ..Options::default()
         };
         let registries = Registries::with_options(&world, events.clone(), options);
-        let cx = Cx { cancel: CancellationToken::new(), events, overrides: Arc::default(), lineage: None };
+        let cx = Cx { cancel: CancellationToken::new(), events, overrides: Arc::default(), lineage: None, completed: Arc::default() };
         Self { registries, recorder, cx, dir }
     }
 
@@ -123,6 +123,7 @@ fn artifact(host: &str, layout: PathBuf, digest: &Digest, version: &str, tags: &
         layout,
         version: version.to_owned(),
         revision: "a".repeat(40),
+        referrers: Vec::new(),
         destinations: tags.iter().map(|(tag, policy)| destination(host, tag, policy, digest)).collect(),
     }
 }

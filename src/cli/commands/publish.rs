@@ -14,6 +14,9 @@ pub struct PublishArgs {
     /// Look at every destination and say what would be done; write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Look for every blob at every destination, also where the tags are in place
+    #[arg(long)]
+    pub deep: bool,
     /// Publish only to this destination or target (repeatable; a trailing * matches the rest)
     #[arg(long, value_name = "DESTINATION")]
     pub only: Vec<String>,
@@ -50,7 +53,7 @@ impl PublishArgs {
             adopt: decided(&self.adopt, if reason.is_empty() { "what was there told no version" } else { reason }),
             backwards: decided(&self.allow_backwards, reason),
         };
-        Ok(Options { dry_run: self.dry_run, only: self.only.clone(), skip: self.skip.clone(), overrides })
+        Ok(Options { dry_run: self.dry_run, deep: self.deep, only: self.only.clone(), skip: self.skip.clone(), overrides })
     }
 }
 

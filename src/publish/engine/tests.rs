@@ -100,7 +100,13 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let cx = Cx { cancel: CancellationToken::new(), events: Events::none(), overrides: Arc::default(), lineage: None };
+        let cx = Cx {
+            cancel: CancellationToken::new(),
+            events: Events::none(),
+            overrides: Arc::default(),
+            lineage: None,
+            completed: Arc::default(),
+        };
         Self { dir: tempfile::tempdir().expect("temporary directory"), cx }
     }
 

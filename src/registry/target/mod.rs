@@ -1,10 +1,12 @@
 //! A registry as a place to publish to: the implementation of `publish`'s ports.
 //!
-//! Per artifact and repository one step brings the bytes, by digest and without a name; then one step per tag names
-//! them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
+//! Per artifact and repository one step brings the bytes, by digest and without a name, and one what refers to them; then
+//! one step per tag names them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
 
 mod bytes;
+mod evidence;
 mod forward;
+mod looks;
 mod tag;
 
 use std::collections::BTreeSet;
@@ -25,6 +27,8 @@ use crate::error::{Error, Kind, Result};
 use crate::manifest::{Destination, DestinationTarget};
 use crate::publish::{ApprovedArtifact, Cx, Depth, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
 use bytes::BytesStep;
+use evidence::EvidenceStep;
+use looks::Looks;
 use tag::TagStep;
 
 /// Repository path and artifact are what steps of one artifact share.
@@ -34,6 +38,7 @@ pub(super) struct Shared {
     client: Arc<Client>,
     path: String,
     artifact: Arc<ApprovedArtifact>,
+    looks: Arc<Looks>,
 }
 
 /// One registry of the config.
@@ -122,14 +127,21 @@ impl Target for RegistryTarget {
                 client: Arc::clone(&self.client),
                 path: path.to_owned(),
                 artifact: Arc::clone(&artifact),
+                looks: Arc::default(),
             };
             let bytes = BytesStep::new(shared.clone());
             let bytes_name = crate::publish::Step::name(&bytes).clone();
             steps.push(Box::new(bytes));
+            let mut first = vec![bytes_name];
+            if !artifact.referrers.is_empty() {
+                let evidence = EvidenceStep::new(shared.clone(), first[0].clone());
+                first.push(crate::publish::Step::name(&evidence).clone());
+                steps.push(Box::new(evidence));
+            }
             let here = || artifact.destinations.iter().filter(|destination| destination.path == path);
             let names: Vec<_> = here().filter(|destination| !tag::moves(destination)).map(tag::step_name).collect();
             for destination in here() {
-                let mut needs = vec![bytes_name.clone()];
+                let mut needs = first.clone();
                 if tag::moves(destination) {
                     needs.extend(names.iter().cloned());
                 }

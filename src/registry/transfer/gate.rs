@@ -29,6 +29,7 @@ pub struct Gate {
 #[derive(Debug)]
 struct State {
     limit: f64,
+    most: f64,
     busy: u32,
     careful: bool,
     halved: Option<Instant>,
@@ -41,7 +42,7 @@ pub struct Permit<'a>(&'a Gate);
 
 impl Default for Gate {
     fn default() -> Self {
-        let state = State { limit: START, busy: 0, careful: false, halved: None, silent_until: None };
+        let state = State { limit: START, most: MOST, busy: 0, careful: false, halved: None, silent_until: None };
         Self { state: Mutex::new(state), freed: Notify::new() }
     }
 }
@@ -66,6 +67,13 @@ impl Gate {
                 None => freed.await,
             }
         }
+    }
+
+    /// Never admits more than this many at a time, whatever the host copes with.
+    pub fn at_most(&self, most: u32) {
+        let mut state = self.lock();
+        state.most = f64::from(most.max(1)).min(MOST);
+        state.limit = state.limit.min(state.most);
     }
 
     /// The host pushed back, and asked for this much silence.
@@ -102,7 +110,7 @@ impl Permit<'_> {
         let mut state = self.0.lock();
         if f64::from(state.busy * 2) >= state.limit {
             let step = if state.careful { 1.0 / state.limit } else { 1.0 };
-            state.limit = (state.limit + step).min(MOST);
+            state.limit = (state.limit + step).min(state.most);
         }
     }
 }
@@ -160,6 +168,7 @@ mod tests {
         let second = tokio::time::timeout(Duration::from_secs(5), gate.enter()).await;
         assert!(second.is_err(), "the only place is taken");
         drop(permit);
+        gate.at_most(1);
         let _third = gate.enter().await;
     }
 }

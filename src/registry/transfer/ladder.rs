@@ -122,7 +122,7 @@ impl<'a> Ladder<'a> {
 
     /// Fills one session until the blob is there, or the session is of no use any more.
     async fn send(&mut self, mut session: Session, piece: &mut Option<u64>) -> Result<End, RegistryError> {
-        let mut offset = 0;
+        let (mut offset, mut stuck) = (0, 0);
         loop {
             let before = offset;
             let outcome = match *piece {
@@ -165,10 +165,16 @@ impl<'a> Ladder<'a> {
                 *piece = Some(PIECE);
             }
             // Progress is not a failure: a long upload over a bad line may be cut more often than the budget has retries.
-            if held <= before && !self.budget.spend(self.cancel).await {
+            if held > before {
+                stuck = 0;
+                continue;
+            }
+            stuck += 1;
+            // A session that holds nothing, or gets nowhere, may be one the registry is still busy with.
+            if held == 0 || stuck > 1 || !self.budget.spend(self.cancel).await {
                 let arrived = self.is_there().await?;
                 self.cancel_session(&session).await;
-                return if arrived { Ok(End::Arrived) } else { Err(self.exhausted(failure)) };
+                return Ok(if arrived { End::Arrived } else { End::Begin(failure) });
             }
         }
     }

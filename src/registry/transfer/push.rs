@@ -82,7 +82,11 @@ pub async fn push_from(
     closure: &Closure,
     cancel: &CancellationToken,
 ) -> Result<PushReport, RegistryError> {
-    let push = &Push { client, work, facts: work.host(client.host()), path, origin, closure, cancel };
+    let facts = work.host(client.host());
+    if let Some(most) = client.spec().options.concurrency {
+        facts.gate.at_most(most);
+    }
+    let push = &Push { client, work, facts, path, origin, closure, cancel };
     let mut order = Order::of(closure);
     let mut running: FuturesUnordered<BoxFuture<'_, Result<(Arrived, PushReport), RegistryError>>> = FuturesUnordered::new();
     let (mut small, mut bulk) = (0, 0);
