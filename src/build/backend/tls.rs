@@ -1,6 +1,6 @@
 //! Certificates for a daemon over TCP: found as three files, read only to ask the daemon whether it is there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
