@@ -70,7 +70,8 @@ fn from_registry_to_registries_nothing_changes_and_nothing_is_sent_twice() {
     assert_eq!(first["destinations"][1]["writes"], 1, "a second tag is one manifest: {first}");
     for name in &to {
         assert_eq!(crane(&["digest", name]), digest);
-        crane(&["validate", "--remote", name]);
+        // Layers of these images are no tar files: only that all of them are there.
+        crane(&["validate", "--fast", "--remote", name]);
     }
     let again = sf.run(&command).code(0).json();
     assert_eq!((&again["writes"], &again["sent"]), (&0.into(), &0.into()), "{again}");
@@ -347,9 +348,10 @@ fn tags_are_listed_page_by_page() {
             return Reply::status(404);
         }
         let link = ("Link", "</v2/acme/app/tags/list?n=2&last=c>; rel=\"next\"".to_owned());
-        match request.target.contains("last=") {
-            false => Reply::Answer(200, vec![link], br#"{"name":"acme/app","tags":["c","b"]}"#.to_vec()),
-            true => Reply::Answer(200, Vec::new(), br#"{"name":"acme/app","tags":["d","a"]}"#.to_vec()),
+        if request.target.contains("last=") {
+            Reply::Answer(200, Vec::new(), br#"{"name":"acme/app","tags":["d","a"]}"#.to_vec())
+        } else {
+            Reply::Answer(200, vec![link], br#"{"name":"acme/app","tags":["c","b"]}"#.to_vec())
         }
     });
     let sf = Sf::new();

@@ -90,8 +90,10 @@ fn screen(diff: &ImageDiff) -> String {
 
 async fn diff(session: &Session, args: &DiffArgs) -> Result<ImageDiff> {
     let registries = Registries::new(&session.world, session.events.clone())?;
-    let one = side(session, &registries, &args.one).await?;
-    let other = side(session, &registries, &args.other).await?;
+    let parse = |text: &String| text.parse::<Reference>().map_err(|error| Error::usage(format!("`{text}`: {error}")));
+    let (one, other) = (parse(&args.one)?, parse(&args.other)?);
+    let one = side(session, &registries, &one).await?;
+    let other = side(session, &registries, &other).await?;
     let digests = [one.digest.clone(), other.digest.clone()];
     let mut differences = Vec::new();
     if one.digest != other.digest {
@@ -100,8 +102,7 @@ async fn diff(session: &Session, args: &DiffArgs) -> Result<ImageDiff> {
     Ok(ImageDiff { equal: digests[0] == digests[1], digests, differences })
 }
 
-async fn side(session: &Session, registries: &Registries, text: &str) -> Result<Side> {
-    let reference: Reference = text.parse().map_err(|error| Error::usage(format!("`{text}`: {error}")))?;
+async fn side(session: &Session, registries: &Registries, reference: &Reference) -> Result<Side> {
     let client = registries.client(&reference.repository.host)?;
     let path = reference.repository.path.clone();
     let found = find(&client, &path, &reference.selector(), &session.cancel).await?;
