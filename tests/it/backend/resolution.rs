@@ -136,7 +136,9 @@ async fn mutual_tls_proves_both_sides() {
     assert!(resolution.backend().is_some(), "{resolution:?}");
     for (dir, reason) in [("foreign", "TLS: "), ("unknown", "TLS: ")] {
         let why = with(dir).why_not().await;
-        assert!(why.starts_with(&format!("BuildKit at BUILDKIT_HOST = {} does not answer: {reason}", daemon.address)), "{dir}: {why}");
+        assert!(why.starts_with(&format!("BuildKit at BUILDKIT_HOST = {} ", daemon.address)), "{dir}: {why}");
+        // On a busy machine the daemon has hung up before its reason is read.
+        assert!(why.contains(reason) || why.contains("connection closed"), "{dir}: {why}");
     }
     std::fs::remove_file(place.path("good/key.pem")).expect("remove");
     let why = with("good").why_not().await;
