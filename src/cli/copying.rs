@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::session::Session;
 use crate::core::{Digest, Platform, Reference};
@@ -13,6 +14,9 @@ use crate::registry::{
     push_from, referrers_in,
 };
 use crate::store::{Closure, Layout, LayoutWriter, read_archive, write_archive};
+
+/// What a tag was seen to hold is taken for granted this long.
+const STILL_KNOWN: Duration = Duration::from_secs(1);
 
 /// Where an image is, or shall be.
 #[derive(Debug, Clone)]
@@ -245,6 +249,7 @@ async fn push(session: &Session, registries: &Registries, from: &Opened, to: &Re
         }
     }
     let mut report = PushReport::default();
+    let looked = Instant::now();
     let stands = match &to.tag {
         // A tag is only ever put where everything it leads to is.
         Some(tag) => client.head_manifest(path, tag.as_str(), Access::Push, cancel).await?.as_ref() == Some(root),
@@ -271,19 +276,28 @@ async fn push(session: &Session, registries: &Registries, from: &Opened, to: &Re
     }
     for (tag, closure) in &from.companions {
         report = sum(report, push_from(&client, work, path, &from.origin, closure, cancel).await?);
-        report.writes += name(&client, path, tag, closure, cancel).await?;
+        report.writes += name(&client, path, tag, closure, true, cancel).await?;
     }
     if let Some(tag) = to.tag.as_ref().filter(|_| !stands) {
-        report.writes += name(&client, path, tag.as_str(), &from.closures[0], cancel).await?;
+        // Looked at again unless no time has passed: whoever sets the fifth tag of an image sends nothing in between.
+        let again = looked.elapsed() > STILL_KNOWN;
+        report.writes += name(&client, path, tag.as_str(), &from.closures[0], again, cancel).await?;
     }
     Ok(report)
 }
 
-/// Puts a tag and reads it back, unless it stands.
-async fn name(client: &Client, path: &str, tag: &str, closure: &Closure, cancel: &tokio_util::sync::CancellationToken) -> Result<u64> {
+/// Puts a tag and reads it back, unless it is to be looked at first and stands.
+async fn name(
+    client: &Client,
+    path: &str,
+    tag: &str,
+    closure: &Closure,
+    look: bool,
+    cancel: &tokio_util::sync::CancellationToken,
+) -> Result<u64> {
     let Some(manifest) = closure.root_manifest() else { return Ok(0) };
     let root = &closure.root.digest;
-    if client.head_manifest(path, tag, Access::Push, cancel).await?.as_ref() == Some(root) {
+    if look && client.head_manifest(path, tag, Access::Push, cancel).await?.as_ref() == Some(root) {
         return Ok(0);
     }
     let put = client.put_manifest(path, tag, manifest, root, cancel).await;
