@@ -10,6 +10,7 @@ mod choose;
 pub mod cleanup;
 pub mod diagnostics;
 pub mod embedded;
+pub mod inspect;
 pub mod inventory;
 mod leased;
 pub mod lifecycle;

@@ -86,6 +86,8 @@ pub enum Command {
     /// Run the embedded OCI registry
     #[command(subcommand)]
     Registry(super::commands::registry::RegistryCommand),
+    /// Show what is in an image: config, files, layers, without running it
+    Inspect(super::commands::inspect::InspectArgs),
     /// List what Dockerfiles name: base images, packages, downloads, arguments
     Inventory(super::commands::inventory::InventoryArgs),
     /// Copy an image, digest-preserving, between registries, OCI layouts and OCI archives

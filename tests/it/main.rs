@@ -18,6 +18,7 @@ mod embedded_build;
 mod embedded_registry;
 mod faults;
 mod generated;
+mod inspect;
 mod inventory;
 mod json;
 mod manifest;

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::image_config::ImageConfig;
 use super::layer_source::LayerSource;
 use super::tree::Tree;
+use crate::build::inspect::select;
 use crate::build::{BaseImage, BaseImages};
-use crate::core::oci::{Descriptor, Manifest, ManifestKind, media_type};
+use crate::core::oci::{Descriptor, media_type};
 use crate::core::{Digest, Platform, Reference};
 use crate::error::{Error, Kind, Result};
 use crate::fs;
@@ -145,27 +146,6 @@ fn in_layout(text: &str, platform: &Platform, workspace: &Path) -> Result<BaseIm
             return Err(Error::failed(format!("the OCI layout {path} holds several images")).hint("choose one with `:TAG` or `@sha256:…`"));
         }
     };
-    let manifest = select(&layout, &root, platform, 0)?;
+    let manifest = select(&layout, &root, Some(platform))?;
     Ok(BaseImage { layout: layout.path().to_owned(), manifest, resolved: root })
-}
-
-/// The image of a platform below a root: the root itself, or the matching entry of an index.
-fn select(layout: &Layout, root: &Digest, platform: &Platform, depth: usize) -> Result<Digest> {
-    let manifest: Manifest = layout.read_manifest(root)?;
-    if manifest.kind == ManifestKind::Image {
-        return Ok(root.clone());
-    }
-    let of = |entry: &Descriptor| entry.platform.as_ref().and_then(crate::core::oci::DescriptorPlatform::platform);
-    let exact = manifest.manifests.iter().find(|entry| of(entry).as_ref() == Some(platform));
-    let near = manifest.manifests.iter().find(|entry| of(entry).is_some_and(|p| p.os == platform.os && p.arch == platform.arch));
-    // An index may hold one index without platforms (containerd's export).
-    let nested = manifest.manifests.iter().find(|entry| media_type::is_index(&entry.media_type));
-    match (exact.or(near), nested) {
-        (Some(entry), _) => Ok(entry.digest.clone()),
-        (None, Some(entry)) if depth == 0 => select(layout, &entry.digest, platform, 1),
-        _ => {
-            let has: Vec<String> = manifest.manifests.iter().filter_map(of).map(|p| p.to_string()).collect();
-            Err(Error::failed(format!("the base image has no {platform}")).hint(format!("it has {}", has.join(", "))))
-        }
-    }
 }

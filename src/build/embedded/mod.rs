@@ -17,7 +17,7 @@ mod heredoc;
 mod ignore;
 mod image_config;
 mod layer;
-mod layer_source;
+pub(in crate::build) mod layer_source;
 mod mode;
 mod pack;
 mod stage;
