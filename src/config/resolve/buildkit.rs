@@ -187,7 +187,7 @@ fn add_host(text: &Text, cx: &mut Cx) -> Option<String> {
         let address = address.trim_start_matches('[').trim_end_matches(']');
         !name.is_empty()
             && !name.contains(char::is_whitespace)
-            && (address == "host-gateway" || address.parse::<std::net::IpAddr>().is_ok())
+            && (address == "host-gateway" || address.parse::<::core::net::IpAddr>().is_ok())
     });
     if right {
         return Some(text.value.clone());
