@@ -49,13 +49,12 @@ impl BaseImages for RegistryBaseImages {
                     Err(error) => client.events().detail(format!("mirror {mirror} does not serve {reference}: {error}")),
                 }
             }
-            let pulled = match pulled {
-                Some(pulled) => pulled,
-                None => {
-                    let client = self.registries.client(&repository.host)?;
-                    let pulled = pull(&client, &repository.path, &selector, Some(platform), into, cancel).await;
-                    pulled.map_err(|error| Error::from(error).context(format!("cannot pull base image {reference}")))?
-                }
+            let pulled = if let Some(pulled) = pulled {
+                pulled
+            } else {
+                let client = self.registries.client(&repository.host)?;
+                let pulled = pull(&client, &repository.path, &selector, Some(platform), into, cancel).await;
+                pulled.map_err(|error| Error::from(error).context(format!("cannot pull base image {reference}")))?
             };
             Ok(BaseImage { layout: pulled.layout.path().to_owned(), manifest: pulled.root.digest, resolved: pulled.resolved })
         })

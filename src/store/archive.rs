@@ -28,7 +28,7 @@ pub fn write_archive(layout: &Layout, closures: &[Closure], file: &Path) -> Resu
     append(&mut tar, "oci-layout", marker.len() as u64, marker.as_slice()).map_err(at)?;
     append(&mut tar, "index.json", index.len() as u64, index.as_slice()).map_err(at)?;
     let mut digests: Vec<&Digest> = closures.iter().flat_map(Closure::digests).collect();
-    digests.sort_by_key(|digest| digest.to_string());
+    digests.sort_by_key(ToString::to_string);
     digests.dedup();
     for digest in digests {
         let (blob, size) = layout.open_blob(digest)?;

@@ -127,7 +127,7 @@ async fn compare(session: &Session, one: Side, other: Side, into: &mut Vec<Image
             }),
         }
     }
-    values_differ("image", "annotations", &of_map(&one.manifest.annotations), &of_map(&other.manifest.annotations), into);
+    values_differ("image", "annotations", of_map(&one.manifest.annotations), of_map(&other.manifest.annotations), into);
     Ok(())
 }
 
@@ -177,19 +177,19 @@ fn images_differ(platform: &str, a: &ReadImage, b: &ReadImage, into: &mut Vec<Im
     flatten("", &a.config, &mut ours);
     flatten("", &b.config, &mut theirs);
     for name in ours.keys().chain(theirs.keys()).collect::<BTreeSet<_>>() {
-        values_differ(platform, name, &ours.get(name).cloned(), &theirs.get(name).cloned(), into);
+        values_differ(platform, name, ours.get(name).cloned(), theirs.get(name).cloned(), into);
     }
     let layer = |layer: &Descriptor| format!("{}  {}  {}", layer.digest, ByteSize(layer.size), layer.media_type);
     for at in 0..a.manifest.layers.len().max(b.manifest.layers.len()) {
         let (one, other) = (a.manifest.layers.get(at).map(layer), b.manifest.layers.get(at).map(layer));
-        values_differ(platform, &format!("layers[{at}]"), &one, &other, into);
+        values_differ(platform, &format!("layers[{at}]"), one, other, into);
     }
-    values_differ(platform, "annotations", &of_map(&a.manifest.annotations), &of_map(&b.manifest.annotations), into);
+    values_differ(platform, "annotations", of_map(&a.manifest.annotations), of_map(&b.manifest.annotations), into);
 }
 
-fn values_differ(platform: &str, what: &str, one: &Option<String>, other: &Option<String>, into: &mut Vec<ImageDifference>) {
+fn values_differ(platform: &str, what: &str, one: Option<String>, other: Option<String>, into: &mut Vec<ImageDifference>) {
     if one != other {
-        into.push(ImageDifference { platform: platform.to_owned(), what: what.to_owned(), one: one.clone(), other: other.clone() });
+        into.push(ImageDifference { platform: platform.to_owned(), what: what.to_owned(), one, other });
     }
 }
 

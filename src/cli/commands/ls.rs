@@ -118,7 +118,7 @@ async fn list(session: &Session, name: &str) -> Result<Listed> {
 fn screen(listed: &Listed) -> String {
     if let Some(tags) = &listed.tags {
         // One tag a line: for other programs.
-        return tags.iter().map(|tag| format!("{tag}\n")).collect();
+        return format!("{}\n", tags.join("\n"));
     }
     let Some(image) = &listed.image else { return String::new() };
     let mut text = format!("{}@{}  {}\n", listed.repository, image.digest, image.media_type);

@@ -32,6 +32,9 @@ pub(super) fn step_name(destination: &Destination) -> StepName {
     StepName(format!("tag:{}", destination.name))
 }
 
+/// What a tag was found to hold.
+type Answer<'a> = Result<(&'a str, Option<Digest>), RegistryError>;
+
 pub(super) struct TagStep {
     shared: Shared,
     destination: Destination,
@@ -114,7 +117,7 @@ impl TagStep {
             Err(error) if matches!(error.kind, RegistryErrorKind::Unavailable | RegistryErrorKind::Cancelled) => return Err(error),
             Err(_) => return Ok(None),
         };
-        let mut questions: Vec<BoxFuture<'_, Result<(&str, Option<Digest>), RegistryError>>> = Vec::new();
+        let mut questions: Vec<BoxFuture<'_, Answer<'_>>> = Vec::new();
         for tag in forward::version_tags(&tags, MAX_VERSION_TAGS) {
             questions.push(Box::pin(async move { Ok((tag, client.head_manifest(path, tag, Access::Push, cancel).await?)) }));
         }

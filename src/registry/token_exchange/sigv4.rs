@@ -42,8 +42,9 @@ pub fn amz_date(now: Timestamp) -> String {
 pub fn authorization(keys: &Keys, signing: &Signing<'_>, date: &str) -> Secret {
     let Signing { region, service, method, path, headers, body } = signing;
     let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
-    let canonical = format!("{method}\n{path}\n\n{lines}\n{names}\n{}", Digest::of(body).hex());
+    let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}:{}", value.trim())).collect();
+    let lines = lines.join("\n");
+    let canonical = format!("{method}\n{path}\n\n{lines}\n\n{names}\n{}", Digest::of(body).hex());
     let day = date.get(..8).unwrap_or(date);
     let scope = format!("{day}/{region}/{service}/aws4_request");
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", Digest::of(canonical.as_bytes()).hex());

@@ -16,23 +16,26 @@ use crate::store::Layout;
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A file.
-    File {
-        /// Its layout.
-        layout: Layout,
-        /// Where it lies.
-        path: PathBuf,
-        /// As a manifest lists it.
-        blob: Descriptor,
-    },
+    File(Box<StoredBlob>),
     /// Passes through.
     Remote(Arc<RemoteBlob>),
+}
+
+/// A blob of a layout.
+#[derive(Debug, Clone)]
+pub struct StoredBlob {
+    layout: Layout,
+    path: PathBuf,
+    blob: Descriptor,
 }
 
 impl Source {
     /// A blob as a manifest lists it.
     pub fn new(origin: &Origin, blob: &Descriptor) -> Self {
         match origin {
-            Origin::Layout(layout) => Self::File { layout: layout.clone(), path: layout.blob_path(&blob.digest), blob: blob.clone() },
+            Origin::Layout(layout) => {
+                Self::File(Box::new(StoredBlob { layout: layout.clone(), path: layout.blob_path(&blob.digest), blob: blob.clone() }))
+            }
             Origin::Registry { client, path } => {
                 Self::Remote(Arc::new(RemoteBlob { client: Arc::clone(client), path: path.clone(), blob: blob.clone() }))
             }
@@ -42,14 +45,15 @@ impl Source {
     /// A range of it, made anew for every attempt.
     pub fn body(&self, offset: u64, len: u64) -> Body {
         match self {
-            Self::File { path, .. } => Body::File { path: path.clone(), offset, len },
+            Self::File(stored) => Body::File { path: stored.path.clone(), offset, len },
             Self::Remote(from) => Body::Feed { from: Arc::<RemoteBlob>::clone(from), offset, len },
         }
     }
 
     /// Is the file as long as it was when it was approved? A longer one would be sent as a different blob's beginning.
     pub async fn check_size(&self) -> Result<(), RegistryError> {
-        let Self::File { layout, path, blob } = self.clone() else { return Ok(()) };
+        let Self::File(stored) = self.clone() else { return Ok(()) };
+        let StoredBlob { layout, path, blob } = *stored;
         off_the_runtime(move || {
             let (_, size) = layout.open_blob(&blob.digest)?;
             if size == blob.size {
@@ -65,7 +69,8 @@ impl Source {
     pub async fn check_digest(&self) -> Result<(), RegistryError> {
         match self.clone() {
             Self::Remote(from) => from.check_digest(&CancellationToken::new()).await,
-            Self::File { layout, blob, .. } => {
+            Self::File(stored) => {
+                let StoredBlob { layout, blob, .. } = *stored;
                 off_the_runtime(move || {
                     let checked = layout.verify_blob(&blob.digest);
                     checked.map_err(|error| {
