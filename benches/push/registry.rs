@@ -143,7 +143,7 @@ impl Registry {
         let (received, bytes) = self.take_in(body, manifest).await?;
         tokio::time::sleep(self.latency).await;
         let kind = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Ok(self.respond(head.method.as_str(), &path, &query, kind, received, bytes))
+        Ok(self.respond(head.method.as_str(), &path, &query, kind, received, &bytes))
     }
 
     /// Reads a body to its end and keeps it only when it is a manifest.
@@ -170,7 +170,7 @@ impl Registry {
         Ok((received, kept.into()))
     }
 
-    fn respond(&self, method: &str, path: &str, query: &str, kind: &str, received: u64, body: Bytes) -> Response<Full<Bytes>> {
+    fn respond(&self, method: &str, path: &str, query: &str, kind: &str, received: u64, body: &Bytes) -> Response<Full<Bytes>> {
         let answer = |status: StatusCode, headers: &[(&str, &str)], body: Bytes| {
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
@@ -191,7 +191,7 @@ impl Registry {
         }
         if let Some((name, reference)) = rest.rsplit_once("/manifests/") {
             if method == "PUT" {
-                let digest = Digest::of(&body).to_string();
+                let digest = Digest::of(body).to_string();
                 for key in [reference, digest.as_str()] {
                     content.manifests.insert(format!("{name} {key}"), (kind.to_owned(), body.clone()));
                 }

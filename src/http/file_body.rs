@@ -18,9 +18,12 @@ use super::request::OnProgress;
 /// Larger pieces cost memory and gain nothing measurable; smaller ones cost hops between threads.
 const PIECE: usize = 256 * 1024;
 
+/// A read under way: the file comes back with its piece.
+type Reading = JoinHandle<io::Result<(std::fs::File, Vec<u8>)>>;
+
 /// A file range with an exact length, so that `Content-Length` is sent and a short file is an error, not a short blob.
 pub(super) struct FileBody {
-    reading: Option<JoinHandle<io::Result<(std::fs::File, Vec<u8>)>>>,
+    reading: Option<Reading>,
     // The piece handed out last: its memory is taken back once the connection has let go of it.
     lent: Option<Bytes>,
     // Bytes not yet handed out, and not yet asked of the file.

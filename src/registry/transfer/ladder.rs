@@ -69,7 +69,6 @@ enum End {
 
 impl<'a> Ladder<'a> {
     /// At the foot of the ladder.
-    #[expect(clippy::too_many_arguments, reason = "what, from where, to where, and who is told: each is one thing")]
     pub fn new(
         client: &'a Client,
         facts: &'a Arc<HostFacts>,
