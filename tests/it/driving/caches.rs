@@ -26,15 +26,15 @@ async fn a_fresh_daemon_finds_what_another_left_in_a_registry() {
         bench.file("more", format!("{by:?}"));
         let mut step = host();
         let reference = format!("{}/cache:{}", registry.host, format!("{by:?}").to_lowercase());
-        step.cache.from = vec![cache("registry", "shared", &[("ref", &reference)])];
-        step.cache.to = vec![cache("registry", "shared", &[("ref", &reference), ("mode", "max")])];
+        step.cache.from = vec![cache("registry", &reference, &[("ref", &reference)])];
+        step.cache.to = vec![cache("registry", &reference, &[("ref", &reference), ("mode", "max")])];
         let first = solve(by, &Buildkitd::start(), &bench, &step).await.unwrap_or_else(|error| panic!("{by:?}: {}", told(&error)));
-        assert_eq!(first.work.imports, [("shared".to_owned(), false)], "{by:?}: nothing is there yet, and that is no failure");
-        assert_eq!(first.work.exports, [("shared".to_owned(), None)], "{by:?}");
+        assert_eq!(first.work.imports, [(reference.clone(), false)], "{by:?}: nothing is there yet, and that is no failure");
+        assert_eq!(first.work.exports, [(reference.clone(), None)], "{by:?}");
         assert_eq!(first.work.cached(), 0);
         std::fs::remove_dir_all(&first.layout).expect("layout");
         let second = solve(by, &Buildkitd::start(), &bench, &step).await.unwrap_or_else(|error| panic!("{by:?}: {}", told(&error)));
-        assert_eq!(second.work.imports, [("shared".to_owned(), true)], "{by:?}");
+        assert_eq!(second.work.imports, [(reference.clone(), true)], "{by:?}");
         assert_eq!((second.work.cached(), second.work.steps.len()), (3, 3), "{by:?}: {:?}", second.work);
         assert_eq!(second.digest, first.digest, "{by:?}");
     }
