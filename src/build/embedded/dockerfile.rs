@@ -219,7 +219,7 @@ impl Dockerfile {
             for step in &self.stages[at].steps {
                 match &step.instruction {
                     Verb::Copy(copy) => pending.extend(copy.option("from").and_then(|from| self.copied_from(at, from))),
-                    Verb::Foreign("RUN", _) => pending.extend(mounted(&step.text).filter_map(|from| self.copied_from(at, from))),
+                    Verb::Run(_) => pending.extend(mounted(&step.text).filter_map(|from| self.copied_from(at, from))),
                     _ => {}
                 }
             }

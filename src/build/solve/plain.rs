@@ -79,6 +79,11 @@ pub fn line(text: &str, tracker: &mut Tracker) {
         }
         return;
     };
+    if number == 0 {
+        // Not a step: what the tool says of itself.
+        tracker.text(text);
+        return;
+    }
     let key = number.to_string();
     let name = || text.split_once(' ').map_or("", |(_, name)| name);
     match said {

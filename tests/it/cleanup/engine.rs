@@ -30,8 +30,11 @@ impl Engine {
         let config = format!(r#"{{"features": {{"containerd-snapshotter": {}}}}}"#, store == Store::Containerd);
         std::fs::write(at("daemon.json"), config).expect("config");
         let log = std::fs::File::create(at("log")).expect("log");
-        let mut command = Command::new(component("dockerd", "docker"));
+        // In a network of its own: an engine without a bridge removes `docker0`, also when another engine uses it.
+        let mut command = Command::new("unshare");
         command
+            .args(["--net", "--"])
+            .arg(component("dockerd", "docker"))
             .args(["--config-file", &at("daemon.json"), "--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")])
             .args(["--host", &format!("unix://{}", at("sock")), "--bridge=none", "--iptables=false", "--ip6tables=false"])
             .env("PATH", path_with_components())
