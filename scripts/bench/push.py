@@ -1,6 +1,6 @@
 """The measurements of scripts/bench/push, which says what they are."""
 
-import atexit, hashlib, json, os, shutil, signal, socket, ssl, subprocess, sys, time, urllib.request
+import atexit, hashlib, json, os, re, shutil, signal, socket, ssl, subprocess, sys, threading, time, urllib.request
 
 SF, SERVER, WORK, MIB, RUNS = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 WANTED = sys.argv[6:] or ["throughput", "many", "latency", "again"]
@@ -126,16 +126,31 @@ CLIENTS = {
 def run(command):
     """One run: (wall, processor, peak MiB, MiB read from disk)."""
     environment = {**os.environ, "SSL_CERT_FILE": f"{CERTIFICATES}/ca.pem", "SSL_CERT_DIR": "/nonexistent", "HOME": WORK}
-    log = os.open(f"{WORK}/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    began = time.monotonic()
-    actions = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-    pid = os.posix_spawnp(command[0], command, environment, file_actions=actions)
-    _, status, usage = os.wait4(pid, 0)
+    with open(f"{WORK}/log", "w") as log:
+        began = time.monotonic()
+        child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    # Not `ru_maxrss`: it would count what this process weighed when the child was made. The mark only rises.
+    peak, ended = 0.0, threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not ended.wait(0.003):
+            try:
+                marks = re.findall(r"VmHWM:\s+(\d+) kB", open(f"/proc/{child.pid}/status").read())
+            except OSError:
+                return
+            peak = max([peak, *(int(mark) / 1024 for mark in marks)])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    _, status, usage = os.wait4(child.pid, 0)
     wall = time.monotonic() - began
-    os.close(log)
+    child.returncode = status
+    ended.set()
+    watcher.join()
     if status:
         sys.exit(f"{' '.join(command)} failed:\n{open(f'{WORK}/log').read()[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, usage.ru_inblock / 2048
+    return wall, usage.ru_utime + usage.ru_stime, peak, usage.ru_inblock / 2048
 
 
 def compare(title, registry, images, prepare=True, repetitions=RUNS):

@@ -1,13 +1,15 @@
 //! `stagefreight copy SRC DST…`: one image, by digest, from a registry, an OCI layout or an OCI archive to any of them.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::copying::{self, Wishes, read_destination, read_source};
+use crate::cli::copying::{self, Place, Wishes, read_destination, read_source};
 use crate::cli::session::Session;
 use crate::core::{ByteSize, Digest, Platform};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::registry::Registries;
 use crate::report::counted;
 
@@ -86,11 +88,25 @@ pub(in crate::cli) async fn copy(session: &Session, args: &CopyArgs) -> Result<C
     let registries = Registries::new(&session.world, session.events.clone())?;
     let wishes = Wishes { referrers: args.referrers, platform: args.platform.clone() };
     let opened = copying::open(session, &registries, &source, &wishes).await?;
-    let mut destinations = Vec::new();
-    for (name, place) in places {
-        let report = copying::place(session, &registries, &opened, &place).await?;
-        destinations.push(CopiedTo { name: name.clone(), sent: report.sent, reused: report.reused, writes: report.writes });
+    // Repositories side by side, the tags of one after each other: the first brings the bytes, the others only name them.
+    let mut groups: BTreeMap<String, Vec<(usize, &String, Place)>> = BTreeMap::new();
+    for (at, (name, place)) in places.into_iter().enumerate() {
+        let group = if let Place::Registry(reference) = &place { reference.repository.to_string() } else { format!(" {name}") };
+        groups.entry(group).or_default().push((at, name, place));
     }
+    let groups = groups.into_values().map(async |group| {
+        let mut done = Vec::new();
+        for (at, name, place) in group {
+            let report = copying::place(session, &registries, &opened, &place).await?;
+            done.push((at, CopiedTo { name: name.clone(), sent: report.sent, reused: report.reused, writes: report.writes }));
+        }
+        Ok::<_, Error>(done)
+    });
+    // All of them end, also when one fails: a slow or broken registry costs the others nothing.
+    let outcomes = futures_util::future::join_all(groups).await.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut destinations: Vec<(usize, CopiedTo)> = outcomes.into_iter().flatten().collect();
+    destinations.sort_by_key(|(at, _)| *at);
+    let destinations: Vec<CopiedTo> = destinations.into_iter().map(|(_, to)| to).collect();
     let sum = |of: &dyn Fn(&CopiedTo) -> u64| destinations.iter().map(of).sum();
     Ok(Copied {
         source: args.source.clone(),
