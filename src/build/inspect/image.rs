@@ -115,10 +115,6 @@ impl Image {
         self.config["config"]["Labels"][key].as_str()
     }
 
-    fn text(&self, value: &Value) -> Option<String> {
-        value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-    }
-
     fn list(&self, key: &str) -> Vec<String> {
         let items = self.config["config"][key].as_array();
         items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
@@ -136,15 +132,15 @@ impl Image {
             .iter()
             .find_map(|pair| pair.strip_prefix("PATH="))
             .unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        let directory = self.text(&self.config["config"]["WorkingDir"]).unwrap_or_default();
+        let directory = text(&self.config["config"]["WorkingDir"]).unwrap_or_default();
         Some((word, path.to_owned(), directory))
     }
 
     /// What manifest and config say.
     pub fn summary(&self) -> ImageSummary {
         let config = &self.config["config"];
-        let os = self.text(&self.config["os"]).zip(self.text(&self.config["architecture"]));
-        let variant = self.text(&self.config["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
+        let os = text(&self.config["os"]).zip(text(&self.config["architecture"]));
+        let variant = text(&self.config["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
         let labels = config["Labels"].as_object().into_iter().flatten();
         // History has an entry for each instruction; those without a layer say so.
         let history = self.config["history"].as_array().into_iter().flatten();
@@ -154,8 +150,8 @@ impl Image {
             digest: layer.digest.to_string(),
             media_type: layer.media_type.clone(),
             size: layer.size,
-            diff_id: diff_ids.and_then(|ids| self.text(ids.get(number)?)),
-            created_by: history.next().and_then(|entry| self.text(&entry["created_by"])),
+            diff_id: diff_ids.and_then(|ids| text(ids.get(number)?)),
+            created_by: history.next().and_then(|entry| text(&entry["created_by"])),
         });
         ImageSummary {
             root: self.root.to_string(),
@@ -163,17 +159,17 @@ impl Image {
             media_type: self.manifest.media_type.clone(),
             config_digest: self.manifest.config.as_ref().map(|config| config.digest.to_string()),
             platform: os.map(|(os, arch)| format!("{os}/{arch}{variant}")),
-            created: self.text(&self.config["created"]),
-            author: self.text(&self.config["author"]),
+            created: text(&self.config["created"]),
+            author: text(&self.config["author"]),
             size: self.manifest.layers.iter().map(|layer| layer.size).fold(0, u64::saturating_add),
             entrypoint: self.list("Entrypoint"),
             cmd: self.list("Cmd"),
             env: self.list("Env"),
-            working_dir: self.text(&config["WorkingDir"]),
-            user: self.text(&config["User"]),
+            working_dir: text(&config["WorkingDir"]),
+            user: text(&config["User"]),
             exposed_ports: self.keys("ExposedPorts"),
             volumes: self.keys("Volumes"),
-            stop_signal: self.text(&config["StopSignal"]),
+            stop_signal: text(&config["StopSignal"]),
             labels: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
             annotations: self.manifest.annotations.clone(),
             layers: layers.collect(),
@@ -216,4 +212,9 @@ pub(in crate::build) fn select(layout: &Layout, root: &Digest, platform: Option<
         at = choose(&manifest, platform)?.digest.clone();
     }
     Err(Error::failed(format!("the indexes of {root} are nested more than {MAX_DEPTH} deep")))
+}
+
+/// A text that says something.
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -81,7 +81,7 @@ impl LayerReader {
     /// `Unverified` when the blob is not what its digest says.
     pub fn finish(mut self) -> Result<u64> {
         let mut buffer = vec![0; BUFFER];
-        while self.read(&mut buffer).map_err(|error| self.failed(error))? > 0 {}
+        while self.read(&mut buffer).map_err(|error| self.failed(&error))? > 0 {}
         let unpacked = self.read;
         let mut file = match self.decoder {
             Decoder::Plain(file) => file,
@@ -102,11 +102,11 @@ impl LayerReader {
     }
 
     /// What a failure of reading means.
-    pub fn failed(&self, error: io::Error) -> Error {
+    pub fn failed(&self, error: &io::Error) -> Error {
         if self.cancel.is_cancelled() {
             return Error::new(Kind::Interrupted, "reading the image was interrupted");
         }
-        let failed = Error::failed(format!("cannot read layer {}", self.digest)).because(&error);
+        let failed = Error::failed(format!("cannot read layer {}", self.digest)).because(error);
         match error.kind() {
             io::ErrorKind::FileTooLarge => failed.hint("nothing honest packs that tightly; --max-unpacked SIZE reads it all the same"),
             _ => failed,

@@ -110,7 +110,7 @@ pub fn look(image: &Image, limits: Limits, cancel: &CancellationToken) -> Result
         };
         let reader = archive.into_inner();
         if let Err(error) = outcome {
-            return Err(reader.failed(error));
+            return Err(reader.failed(&error));
         }
         usage.unpacked = reader.finish()?;
         layers.push(usage);
@@ -137,10 +137,12 @@ fn count_wasted(tree: &Tree, layers: &mut [LayerUse]) {
     let mut seen = vec![0_u64; layers.len()];
     let _counted = tree.walk::<()>(|file| {
         let node = tree.node(file.id);
-        if node.kind == FileKind::File && node.offset != u64::MAX && (!node.shared || shared.insert((node.content_layer, node.offset))) {
-            if let Some(seen) = seen.get_mut(usize::from(node.content_layer)) {
-                *seen += node.size;
-            }
+        if node.kind == FileKind::File
+            && node.offset != u64::MAX
+            && (!node.shared || shared.insert((node.content_layer, node.offset)))
+            && let Some(seen) = seen.get_mut(usize::from(node.content_layer))
+        {
+            *seen += node.size;
         }
         Ok(())
     });
@@ -210,7 +212,7 @@ impl Looked {
             let Some((_, reader)) = &mut open else { continue };
             let ids: Vec<NodeId> = wanted[at..at + same].iter().map(|(.., id)| *id).collect();
             if let Err(error) = stretch(reader, offset, size, &mut buffer, &mut |bytes| ids.iter().try_for_each(|id| with(*id, bytes))) {
-                return Err(reader.failed(error));
+                return Err(reader.failed(&error));
             }
             at += same;
         }

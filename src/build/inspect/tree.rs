@@ -177,7 +177,7 @@ impl Tree {
         self.children.find(self.hash(parent, name), same).copied()
     }
 
-    fn add(&mut self, parent: NodeId, name: &[u8], node: Node) -> Result<NodeId, TreeError> {
+    fn add(&mut self, parent: NodeId, name: &[u8], node: &Node) -> Result<NodeId, TreeError> {
         let id = NodeId::try_from(self.nodes.len())
             .ok()
             .filter(|id| *id <= self.limits.entries)
@@ -185,7 +185,7 @@ impl Tree {
         let name_text = self.keep(name)?;
         let hash = self.hash(parent, name);
         let next = self.node(parent).first;
-        self.nodes.push(Node { parent, next, previous: NONE, name: name_text, ..node });
+        self.nodes.push(Node { parent, next, previous: NONE, name: name_text, ..*node });
         if next != NONE {
             self.nodes[next as usize].previous = id;
         }
@@ -249,7 +249,7 @@ impl Tree {
             self.tell_hidden(id, layer, watch);
             self.unlink(id);
         }
-        self.add(parent, name, node)?;
+        self.add(parent, name, &node)?;
         Ok(())
     }
 
@@ -333,7 +333,7 @@ impl Tree {
         }
         let root = self.nodes[ROOT as usize].clone();
         let node = Node { first: NONE, layer, implied: true, mode: 0o755, uid: 0, gid: 0, mtime: 0, ..root };
-        self.add(parent, name, node)
+        self.add(parent, name, &node)
     }
 
     /// `.wh.name` hides what lower layers have there; `.wh..wh..opq` hides what they have in the directory. What the same

@@ -11,7 +11,8 @@ use super::result::{Inventory, PackageInfo};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bom {
-    bom_format: &'static str,
+    #[serde(rename = "bomFormat")]
+    format: &'static str,
     spec_version: &'static str,
     version: u32,
     metadata: Metadata,
@@ -96,7 +97,7 @@ pub fn bom(inventories: &BTreeMap<String, &Inventory>) -> Bom {
     }
     let tool = Tool { kind: "application", name: "stagefreight", version: env!("CARGO_PKG_VERSION") };
     Bom {
-        bom_format: "CycloneDX",
+        format: "CycloneDX",
         spec_version: "1.6",
         version: 1,
         metadata: Metadata { tools: Tools { components: [tool] }, lifecycles: [Lifecycle { phase: "pre-build" }] },

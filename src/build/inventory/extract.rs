@@ -198,7 +198,7 @@ impl Walk<'_> {
                     let Source::Path(path) = source else { continue };
                     if let Some(mut found) = download::downloaded(path, self.lexer, &variables).filter(|_| copy.add) {
                         found.pinned |= copy.option("checksum").is_some();
-                        self.package(found, format!("ADD {path}"), place);
+                        self.package(found, &format!("ADD {path}"), place);
                     }
                 }
             }
@@ -254,7 +254,7 @@ impl Walk<'_> {
             let expanded: Vec<String> = expanded.collect();
             if let Some(found) = self.fetch(&words, &expanded, variables) {
                 for found in found {
-                    self.package(found, format!("RUN {}", words.join(" ")), place);
+                    self.package(found, &format!("RUN {}", words.join(" ")), place);
                 }
             }
             self.words(expanded, &words.join(" "), &documents, place, variables, depth);
@@ -304,12 +304,12 @@ impl Walk<'_> {
             }
         } else {
             for found in managers::installed(&words) {
-                self.package(found, format!("RUN {quoted}"), place);
+                self.package(found, &format!("RUN {quoted}"), place);
             }
         }
     }
 
-    fn package(&mut self, found: Found, source_ref: String, place: &Place<'_>) {
+    fn package(&mut self, found: Found, source_ref: &str, place: &Place<'_>) {
         if self.inventory.packages.len() >= MAX_PACKAGES {
             return;
         }

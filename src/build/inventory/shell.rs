@@ -106,7 +106,8 @@ impl Scanner<'_, '_> {
         let word = self.word();
         // `2>x`: the number belongs to the redirection.
         let descriptor = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
-        if !word.is_empty() && !(descriptor && self.rest().starts_with(['<', '>'])) {
+        let redirects = descriptor && self.rest().starts_with(['<', '>']);
+        if !word.is_empty() && !redirects {
             self.current.words.push(word);
         }
     }

@@ -84,7 +84,11 @@ fn line(number: &str, digest: &str, [stored, unpacked, entries, content, wasted]
 
 /// As `sha256sum` prints them.
 pub(in crate::cli) fn hashes(document: &Inspected<'_>) -> String {
-    document.hashes.iter().flatten().map(|hash| format!("{}  {}\n", hash.sha256, hash.path)).collect()
+    let mut text = String::new();
+    for hash in document.hashes.iter().flatten() {
+        text.push_str(&format!("{}  {}\n", hash.sha256, hash.path));
+    }
+    text
 }
 
 /// One line for each file: mode, owner, length, layer, path.

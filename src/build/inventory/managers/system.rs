@@ -114,13 +114,29 @@ const fn rpm(name: &'static str, programs: &'static [&'static str]) -> Manager {
     }
 }
 
-// A file that is there already is no package by name; an address is one without a version we could read.
-fn from_outside(word: &str, extension: &str) -> Option<Option<Found>> {
+/// A word that names no package of a repository.
+enum Outside {
+    /// An address: a package without a version we could read.
+    Address(Found),
+    /// A file that is there already.
+    File,
+}
+
+impl Outside {
+    fn package(self) -> Option<Found> {
+        match self {
+            Self::Address(found) => Some(found),
+            Self::File => None,
+        }
+    }
+}
+
+fn from_outside(word: &str, extension: &str) -> Option<Outside> {
     if is_url(word) {
         let file = last_segment(word);
-        return Some(Some(Found::new(file.strip_suffix(extension).unwrap_or(file), None, false).at(word)));
+        return Some(Outside::Address(Found::new(file.strip_suffix(extension).unwrap_or(file), None, false).at(word)));
     }
-    (word.contains('/') && !word.contains("${") || word.ends_with(extension)).then_some(None)
+    (word.contains('/') && !word.contains("${") || word.ends_with(extension)).then_some(Outside::File)
 }
 
 /// `name`, `name=1.2-r0`, `name~1.2`, `name>=1`, `name@repository`; `.name` is a group of this image's own (apk-world(5)).
@@ -129,7 +145,7 @@ fn apk(word: &str) -> Option<Found> {
         return None;
     }
     if let Some(outside) = from_outside(word, ".apk") {
-        return outside;
+        return outside.package();
     }
     let (word, _) = word.split_once('@').unwrap_or((word, ""));
     constrained(word)
@@ -138,7 +154,7 @@ fn apk(word: &str) -> Option<Found> {
 /// A name with `=`, `~`, `~=`, `<`, `>`, `<=`, `>=`: only `=` names one version.
 fn constrained(word: &str) -> Option<Found> {
     if let Some(outside) = from_outside(word, ".rpm") {
-        return outside;
+        return outside.package();
     }
     let Some(at) = word.find(['=', '~', '<', '>']) else { return Some(Found::new(word, None, false)) };
     let (name, constraint) = word.split_at(at);
@@ -152,8 +168,8 @@ fn apt(word: &str) -> Option<Found> {
     if word.ends_with('-') || word.starts_with(['.', '~', '?']) {
         return None;
     }
-    if is_url(word) || word.starts_with('/') || word.ends_with(".deb") {
-        return from_outside(word, ".deb").flatten();
+    if is_url(word) || word.starts_with('/') || word.strip_suffix(".deb").is_some() {
+        return from_outside(word, ".deb").and_then(Outside::package);
     }
     let (name, version) = word.split_once('=').map_or((word, None), |(name, version)| (name, Some(version)));
     let name = name.split_once('/').map_or(name, |(name, _)| name);
@@ -169,7 +185,7 @@ fn nevra(word: &str) -> Option<Found> {
         return None;
     }
     if let Some(outside) = from_outside(word, ".rpm") {
-        return outside;
+        return outside.package();
     }
     let bare = match word.rsplit_once('.') {
         Some((rest, arch)) if ARCHITECTURES.contains(&arch) => rest,
