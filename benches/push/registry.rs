@@ -9,6 +9,7 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::panic,
     reason = "a program of its own that says where it listens"
 )]
 
