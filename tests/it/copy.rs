@@ -245,9 +245,10 @@ fn tar(path: &Path, entries: &[(&str, tar::EntryType, &[u8])]) {
 #[test]
 fn archives_and_directories_that_are_none_are_refused() {
     use tar::EntryType::{Regular, Symlink};
+    type Entries<'a> = &'a [(&'a str, tar::EntryType, &'a [u8])];
     let sf = Sf::new();
     let blob = format!("blobs/sha256/{}", "a".repeat(64));
-    let cases: [(&str, &[(&str, tar::EntryType, &[u8])], &str); 6] = [
+    let cases: [(&str, Entries<'_>, &str); 6] = [
         ("link", &[("index.json", Symlink, b"")], "is not a regular file"),
         ("up", &[("../evil", Regular, b"x")], "is not a regular file of a layout"),
         ("lying", &[(&blob, Regular, b"x")], "is not what its name says"),

@@ -20,7 +20,7 @@ fn unlabelled(sf: &Sf, registries: &Registries, tags: &[&str]) -> String {
 
 #[test]
 fn an_image_that_tells_nothing_is_taken_over_once_and_on_purpose() {
-    let registries = Registries::start(vec![Default::default()]);
+    let registries = Registries::start(vec![stagefreight::rehearse::fault::FaultPlan::default()]);
     let sf = Sf::releasing_to(&registries).prepared();
     let foreign = unlabelled(&sf, &registries, &["latest"]);
     let name = latest(&registries);
@@ -42,7 +42,7 @@ fn an_image_that_tells_nothing_is_taken_over_once_and_on_purpose() {
 #[test]
 fn an_image_that_tells_nothing_is_known_by_its_version_tag() {
     for (tag, moves) in [("1.3.0", true), ("1.5.0", false)] {
-        let registries = Registries::start(vec![Default::default()]);
+        let registries = Registries::start(vec![stagefreight::rehearse::fault::FaultPlan::default()]);
         let sf = Sf::releasing_to(&registries).prepared();
         let foreign = unlabelled(&sf, &registries, &[tag, "latest"]);
         sf.run(&["publish"]).code(0);
@@ -62,7 +62,7 @@ fn release(registries: &Registries, tag: &str) -> Sf {
 
 #[test]
 fn a_name_goes_back_only_when_somebody_says_so_and_why() {
-    let registries = Registries::start(vec![Default::default()]);
+    let registries = Registries::start(vec![stagefreight::rehearse::fault::FaultPlan::default()]);
     release(&registries, "v1.4.0").run(&["publish"]).code(0);
     let older = release(&registries, "v1.3.9");
     let name = latest(&registries);
@@ -78,7 +78,7 @@ fn a_name_goes_back_only_when_somebody_says_so_and_why() {
 
 #[test]
 fn a_pre_release_never_takes_the_place_of_a_release() {
-    let registries = Registries::start(vec![Default::default()]);
+    let registries = Registries::start(vec![stagefreight::rehearse::fault::FaultPlan::default()]);
     let stable = release(&registries, "v1.4.0");
     stable.run(&["publish"]).code(0);
     let candidate = release(&registries, "v1.5.0-rc.1");
@@ -96,7 +96,7 @@ fn a_pre_release_never_takes_the_place_of_a_release() {
 
 #[test]
 fn commits_of_one_history_are_told_apart_by_git() {
-    let registries = Registries::start(vec![Default::default()]);
+    let registries = Registries::start(vec![stagefreight::rehearse::fault::FaultPlan::default()]);
     let sf = Sf::releasing_to(&registries);
     let config = sf.read(".stagefreight.yml").replace("\"{version}\", \"{major}.{minor}\", latest", "{ tag: edge, moving: forward }");
     sf.write(".stagefreight.yml", config);

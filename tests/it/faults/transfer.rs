@@ -16,7 +16,6 @@ const MANIFESTS: &str = "/v2/*/manifests/*";
 const BY_DIGEST: &str = "/v2/*/manifests/sha256:*";
 const VERSION: &str = "/v2/*/manifests/1.4.0";
 const LATEST: &str = "/v2/*/manifests/latest";
-const UPLOAD: &str = "/blobs/uploads/";
 const FALLBACK: &str = "/v2/*/manifests/sha256-*";
 
 /// A manifest that is not ours.
