@@ -47,10 +47,12 @@ pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathere
     let mut config = load::config(session)?;
     bake(session, &mut config).await?;
     let context = context(session)?;
-    let git = read_git(session).await?;
+    // Both wait for other processes, and neither needs the other.
+    let (git, surroundings) = tokio::join!(read_git(session), surroundings(session, &config));
+    let git = git?;
     let context = plan::complete(context, &git);
     let repository = RepositoryId::find(&context, &git, &session.directory);
-    let surroundings = Surroundings { repository: repository.clone(), part: part.to_vec(), ..surroundings(session, &config).await? };
+    let surroundings = Surroundings { repository: repository.clone(), part: part.to_vec(), ..surroundings? };
     let env = |name: &str| session.world.env.get(name).map(str::to_owned);
     let inputs =
         Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };

@@ -1,10 +1,10 @@
 //! An OCI layout as one tar file, the `oci-archive` of other tools. Written the same for the same content; read with
 //! every blob hashed.
 
-use std::io::{Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::{Component, Path};
 
-use super::{Closure, Layout, LayoutWriter, StoreError};
+use super::{Closure, Layout, LayoutWriter, StoreError, entry};
 use crate::core::Digest;
 use crate::core::oci::Descriptor;
 use crate::fs::{self, Scratch};
@@ -25,14 +25,15 @@ pub fn write_archive(layout: &Layout, closures: &[Closure], file: &Path) -> Resu
     let roots: Vec<Descriptor> = closures.iter().map(|closure| closure.root.clone()).collect();
     let index = super::index::listing(&roots).map_err(|error| StoreError::integrity(file, error.to_string()))?;
     let marker = br#"{"imageLayoutVersion":"1.0.0"}"#;
-    append(&mut tar, "oci-layout", marker.len() as u64, marker.as_slice()).map_err(at)?;
-    append(&mut tar, "index.json", index.len() as u64, index.as_slice()).map_err(at)?;
+    entry::append(&mut tar, tar::Header::new_ustar(), "oci-layout", marker.len() as u64, marker.as_slice()).map_err(at)?;
+    entry::append(&mut tar, tar::Header::new_ustar(), "index.json", index.len() as u64, index.as_slice()).map_err(at)?;
     let mut digests: Vec<&Digest> = closures.iter().flat_map(Closure::digests).collect();
     digests.sort_by_key(ToString::to_string);
     digests.dedup();
     for digest in digests {
         let (blob, size) = layout.open_blob(digest)?;
-        append(&mut tar, &format!("blobs/{}/{}", digest.algorithm().name(), digest.hex()), size, blob).map_err(at)?;
+        entry::append(&mut tar, tar::Header::new_ustar(), &format!("blobs/{}/{}", digest.algorithm().name(), digest.hex()), size, blob)
+            .map_err(at)?;
     }
     let mut done = tar.into_inner().map_err(at)?;
     done.flush().and_then(|()| done.sync_all()).map_err(at)?;
@@ -78,7 +79,8 @@ pub fn read_archive(file: &Path, into: &Path) -> Result<Layout, StoreError> {
             }
             ["blobs", algorithm, hex] => {
                 let digest: Digest = format!("{algorithm}:{hex}").parse().map_err(|_| foreign(&format!("entry {shown} is no blob")))?;
-                copy_hashed(&mut entry, &temporary, &digest)
+                let mut file = fs::create_private(&temporary)?;
+                entry::copy_hashed(&mut entry, &mut file, &digest)
                     .map_err(at)?
                     .ok_or_else(|| foreign(&format!("{shown} is not what its name says")))?;
                 writer.adopt(&temporary, &digest)?;
@@ -90,29 +92,4 @@ pub fn read_archive(file: &Path, into: &Path) -> Result<Layout, StoreError> {
     }
     let roots = index.ok_or_else(|| foreign("it has no index.json: it is not an OCI archive"))?;
     writer.finish_with(&roots)
-}
-
-fn append(tar: &mut tar::Builder<std::fs::File>, name: &str, size: u64, content: impl Read) -> std::io::Result<()> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
-    tar.append_data(&mut header, name, content)
-}
-
-// `None` when the hash is another.
-fn copy_hashed(content: &mut impl Read, path: &Path, digest: &Digest) -> std::io::Result<Option<()>> {
-    let mut file = fs::create_private(path).map_err(|error| error.source)?;
-    let mut hash = digest.digester();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let read = content.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-        file.write_all(&buffer[..read])?;
-    }
-    Ok((hash.finish() == *digest).then_some(()))
 }

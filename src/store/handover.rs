@@ -2,13 +2,13 @@
 //! packed store is one tar with every blob once, in the order of digests, and one small index per image.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ContentStore, Layout, LayoutWriter, StoreError};
+use super::{ContentStore, Layout, LayoutWriter, StoreError, entry};
 use crate::core::Digest;
 use crate::core::oci::Descriptor;
 use crate::fs::{self, Scratch};
@@ -47,12 +47,12 @@ pub fn pack(store: &ContentStore, file: &Path) -> Result<HandOver, StoreError> {
     let mut tar = tar::Builder::new(fs::create_new(&temporary)?);
     let at = |source| StoreError::from(crate::core::PathError { doing: "write", path: file.to_owned(), source });
     let index = serde_json::to_vec(&roots).unwrap_or_default();
-    append(&mut tar, INDEX, index.len() as u64, index.as_slice()).map_err(at)?;
+    entry::append(&mut tar, tar::Header::new_gnu(), INDEX, index.len() as u64, index.as_slice()).map_err(at)?;
     let mut seen = BTreeSet::new();
     for (layout, wanted) in &sources {
         for digest in wanted.iter().filter(|digest| seen.insert((*digest).clone())) {
             let (blob, size) = layout.open_blob(digest)?;
-            append(&mut tar, &blob_name(digest), size, blob).map_err(at)?;
+            entry::append(&mut tar, tar::Header::new_gnu(), &blob_name(digest), size, blob).map_err(at)?;
             moved.blobs += 1;
             moved.bytes += size;
         }
@@ -87,8 +87,10 @@ pub fn unpack(store: &ContentStore, file: &Path) -> Result<HandOver, StoreError>
         let digest = name.strip_prefix("blobs/").map(|rest| rest.replacen('/', ":", 1)).and_then(|text| text.parse::<Digest>().ok());
         let Some(digest) = digest else { return Err(foreign(&format!("entry {name} is not part of a packed store"))) };
         let temporary = scratch.path().join("blob");
-        moved.bytes +=
-            hash_into(&mut entry, &temporary, &digest).map_err(at)?.ok_or_else(|| foreign(&format!("{name} is not what its name says")))?;
+        let mut file = fs::create_new(&temporary)?;
+        let copied = entry::copy_hashed(&mut entry, &mut file, &digest).map_err(at)?;
+        moved.bytes += copied.ok_or_else(|| foreign(&format!("{name} is not what its name says")))?;
+        file.sync_all().map_err(at)?;
         moved.blobs += 1;
         all.adopt(&temporary, &digest)?;
     }
@@ -110,32 +112,4 @@ pub fn unpack(store: &ContentStore, file: &Path) -> Result<HandOver, StoreError>
 
 fn blob_name(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
-}
-
-fn append(tar: &mut tar::Builder<std::fs::File>, name: &str, size: u64, content: impl Read) -> std::io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
-    tar.append_data(&mut header, name, content)
-}
-
-// Copies and hashes; `None` when the hash is another.
-fn hash_into(content: &mut impl Read, path: &Path, digest: &Digest) -> std::io::Result<Option<u64>> {
-    let mut file = fs::create_new(path).map_err(|error| error.source)?;
-    let mut hash = digest.digester();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        let read = content.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-        file.write_all(&buffer[..read])?;
-        size += read as u64;
-    }
-    file.sync_all()?;
-    Ok((hash.finish() == *digest).then_some(size))
 }

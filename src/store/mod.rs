@@ -5,6 +5,7 @@
 mod archive;
 mod closure;
 mod content;
+mod entry;
 mod error;
 mod handover;
 mod index;
