@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{self, Found, Need, Resolution, Thoroughness};
+use super::backend::{self, Need, Resolution, Thoroughness};
 use crate::config::BuilderSettings;
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -18,9 +18,9 @@ pub const GET_BUILDKIT: &str = "install docker with its buildx plugin and start 
 /// What there is to build with. The embedded builder is always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Available {
-    /// A BuildKit that answered.
-    pub buildx: Option<Found>,
-    /// What drives it and where it is: `docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5`.
+    /// A BuildKit answered.
+    pub buildkit: bool,
+    /// What drives it and where it is: `docker buildx on the docker engine, BuildKit 0.12.5`.
     pub sentence: String,
     /// Why there is none, one sentence; empty when there is.
     pub why_not: String,
@@ -30,7 +30,7 @@ pub struct Available {
 
 impl Available {
     fn missing(why_not: &str) -> Self {
-        Self { buildx: None, sentence: String::new(), why_not: why_not.to_owned(), insists: false }
+        Self { buildkit: false, sentence: String::new(), why_not: why_not.to_owned(), insists: false }
     }
 
     /// Nobody was asked.
@@ -42,7 +42,7 @@ impl Available {
 impl From<&Resolution> for Available {
     fn from(resolution: &Resolution) -> Self {
         Self {
-            buildx: Found::of(resolution),
+            buildkit: resolution.program().is_some(),
             sentence: resolution.sentence(),
             why_not: resolution.why_not().to_owned(),
             insists: resolution.insists,
@@ -73,14 +73,6 @@ pub async fn look(
     Ok(resolution)
 }
 
-/// Looks with the settings of a config that says nothing.
-pub async fn probe(world: &World, workspace: &Path, events: &Events, cancel: &CancellationToken) -> Available {
-    match look(world, workspace, &BuilderSettings::default(), events, cancel).await {
-        Ok(resolution) => Available::from(&resolution),
-        Err(error) => Available::missing(&error.to_string()),
-    }
-}
-
 /// What decides about one build.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -99,9 +91,9 @@ pub struct Facts<'a> {
 /// Decides. Pure: the same facts give the same choice.
 pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice> {
     let choice = |kind, why: String| Ok(BuilderChoice { kind, why });
-    match (facts.configured, &available.buildx) {
-        (Some("buildx"), Some(_)) => choice(BuilderKind::Buildx, format!("configured; {}", available.sentence)),
-        (Some("buildx"), None) => {
+    match (facts.configured, available.buildkit) {
+        (Some("buildx"), true) => choice(BuilderKind::Buildx, format!("configured; {}", available.sentence)),
+        (Some("buildx"), false) => {
             Err(Error::missing(format!("build {} is configured for buildx, but {}", facts.build, available.why_not)).hint(GET_BUILDKIT))
         }
         (Some("embedded"), _) => match obstacle(facts) {
@@ -109,12 +101,12 @@ pub fn choose(facts: &Facts<'_>, available: &Available) -> Result<BuilderChoice>
             Some(obstacle) => Err(Error::usage(format!("build {} is configured for the embedded builder, but {obstacle}", facts.build))
                 .hint("set `builder: buildx`, or take out what needs BuildKit")),
         },
-        (None | Some("auto"), Some(_)) => choice(BuilderKind::Buildx, format!("BuildKit answers: {}", available.sentence)),
-        (None | Some("auto"), None) if available.insists => {
+        (None | Some("auto"), true) => choice(BuilderKind::Buildx, format!("BuildKit answers: {}", available.sentence)),
+        (None | Some("auto"), false) if available.insists => {
             Err(Error::missing(format!("build {} cannot be built: {}", facts.build, available.why_not))
                 .hint("the config's `builder` section names this backend; start it, or take the section out"))
         }
-        (None | Some("auto"), None) => match obstacle(facts) {
+        (None | Some("auto"), false) => match obstacle(facts) {
             None => choice(BuilderKind::Embedded, format!("{}, and the Dockerfile needs no BuildKit", available.why_not)),
             Some(obstacle) => {
                 Err(Error::missing(format!("build {} needs BuildKit: {obstacle}, and {}", facts.build, available.why_not))
@@ -138,18 +130,12 @@ fn obstacle(facts: &Facts<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::backend::{Endpoint, Tool};
     use super::*;
     use crate::error::Kind;
 
     fn with_buildkit() -> Available {
-        let found = Found {
-            tool: Tool::Docker,
-            version: Some("0.13.1".into()),
-            endpoint: Endpoint::Engine("default".into()),
-            buildkit: Some("0.12.5".into()),
-        };
-        Available { sentence: found.to_string(), buildx: Some(found), why_not: String::new(), insists: false }
+        let sentence = "docker buildx on the docker engine, BuildKit 0.12.5".to_owned();
+        Available { buildkit: true, sentence, why_not: String::new(), insists: false }
     }
 
     fn without() -> Available {
@@ -165,11 +151,11 @@ mod tests {
             Err(error) => format!("{:?}: {}", error.kind(), error.message()),
         };
         let table = [
-            (facts(None, None), with_buildkit(), "Buildx: BuildKit answers: docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5"),
+            (facts(None, None), with_buildkit(), "Buildx: BuildKit answers: docker buildx on the docker engine, BuildKit 0.12.5"),
             (
                 facts(Some("auto"), Some(&run)),
                 with_buildkit(),
-                "Buildx: BuildKit answers: docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5",
+                "Buildx: BuildKit answers: docker buildx on the docker engine, BuildKit 0.12.5",
             ),
             (
                 facts(None, None),
@@ -187,11 +173,7 @@ mod tests {
                 with_buildkit(),
                 "Usage: build app is configured for the embedded builder, but line 7 of its Dockerfile is `RUN make`",
             ),
-            (
-                facts(Some("buildx"), None),
-                with_buildkit(),
-                "Buildx: configured; docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5",
-            ),
+            (facts(Some("buildx"), None), with_buildkit(), "Buildx: configured; docker buildx on the docker engine, BuildKit 0.12.5"),
             (
                 facts(Some("buildx"), None),
                 without(),

@@ -24,7 +24,7 @@ mod stored;
 
 pub use backend::Need;
 pub use cache::{CacheTags, Stamp, TagFacts};
-pub use choose::{Available, Facts, GET_BUILDKIT, choose, look, probe};
+pub use choose::{Available, Facts, GET_BUILDKIT, choose, look};
 pub use leased::leased;
 pub use load::{Loaded, load};
 pub use port::{BaseImage, BaseImages, BuildCx, Builder, Built, Login, Logins};

@@ -201,6 +201,7 @@ impl Client {
 /// Connections with everybody's trust, proxy and limits.
 #[expect(clippy::disallowed_methods, reason = "http is the one place that builds clients")]
 fn connections(options: &Options, bulk: bool) -> CommandResult<reqwest::Client> {
+    super::tls::install_provider();
     let failed = |error: reqwest::Error| Error::failed("cannot set up HTTP").because(&error);
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("stagefreight/", env!("CARGO_PKG_VERSION")))

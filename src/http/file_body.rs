@@ -1,7 +1,8 @@
-//! A range of a file as a request's body: read ahead by one piece, off the runtime's threads, into buffers that are
-//! used again.
+//! A range of a file as a request's body. What the system has in memory is read on the spot; what a disk has to deliver is
+//! waited for on a thread of its own, while the system reads ahead. The buffers are used again.
 
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,64 +14,79 @@ use tokio::task::JoinHandle;
 
 use super::body::Meter;
 use super::request::OnProgress;
+use crate::fs;
 
 /// How much of a file is in memory at a time: one piece on its way out, one being read. It does not grow with the file.
 /// Small enough to stay in a processor's cache until TLS has read it, and below the size that allocators map anew each
 /// time: with 256 KiB about 30 % of the processor time of a push went into filling cold and fresh pages.
 const PIECE: usize = 64 * 1024;
 
-/// A read under way: the file comes back with its piece.
-type Reading = JoinHandle<io::Result<(std::fs::File, Vec<u8>)>>;
+/// A read under way: the piece, and how much of it was filled.
+type Reading = JoinHandle<io::Result<(Vec<u8>, usize)>>;
 
 /// A file range with an exact length, so that `Content-Length` is sent and a short file is an error, not a short blob.
 pub(super) struct FileBody {
+    file: Arc<File>,
     reading: Option<Reading>,
     // The piece handed out last: its memory is taken back once the connection has let go of it.
     lent: Option<Bytes>,
-    // Bytes not yet handed out, and not yet asked of the file.
+    at: u64,
     left: u64,
-    unread: u64,
     meter: Arc<Meter>,
     on_progress: Option<OnProgress>,
 }
 
 impl FileBody {
-    /// Opens the file, looks that it is long enough, and begins to read.
+    /// Opens the file and looks that it is long enough.
     pub(super) async fn open(path: &Path, offset: u64, len: u64, meter: Arc<Meter>, on_progress: Option<OnProgress>) -> io::Result<Self> {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
-            let (mut file, size) = crate::fs::open_regular(&path).map_err(|error| io::Error::other(error.to_string()))?;
+            let (file, size) = fs::open_regular(&path).map_err(|error| io::Error::other(error.to_string()))?;
             if size < offset.saturating_add(len) {
                 let message = format!("{} is {size} bytes long, {} were to be sent", path.display(), offset.saturating_add(len));
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
             }
-            if offset > 0 {
-                file.seek(SeekFrom::Start(offset))?;
-            }
+            fs::will_read_in_order(&file);
             Ok(file)
         });
         let file = opened.await.map_err(|_| io::Error::other("reading was interrupted"))??;
-        let mut body = Self { reading: None, lent: None, left: len, unread: len, meter, on_progress };
-        body.read_on(file);
-        Ok(body)
+        Ok(Self { file: Arc::new(file), reading: None, lent: None, at: offset, left: len, meter, on_progress })
     }
 
-    /// Begins to read the next piece, when there is one.
-    fn read_on(&mut self, mut file: std::fs::File) {
-        let want = self.unread.min(PIECE as u64);
-        if want == 0 {
-            return;
+    /// A buffer for the next piece: that of the last one where the connection is done with it.
+    fn buffer(&mut self) -> Vec<u8> {
+        let mut buffer = self.lent.take().and_then(|lent| lent.try_into_mut().ok()).map(Vec::from).unwrap_or_default();
+        buffer.resize(PIECE.min(usize::try_from(self.left).unwrap_or(PIECE)), 0);
+        buffer
+    }
+
+    /// Leaves a read to a thread that may wait for the disk.
+    fn read_elsewhere(&self, mut buffer: Vec<u8>) -> Reading {
+        let (file, at) = (Arc::clone(&self.file), self.at);
+        tokio::task::spawn_blocking(move || {
+            let count = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer, at)?;
+            Ok((buffer, count))
+        })
+    }
+
+    /// Hands out what was read.
+    fn lend(&mut self, mut buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if count == 0 {
+            return self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {} bytes early", self.left)));
         }
-        self.unread -= want;
-        let buffer = self.lent.take().and_then(|lent| lent.try_into_mut().ok()).map(Vec::from).unwrap_or_default();
-        self.reading = Some(tokio::task::spawn_blocking(move || {
-            let mut buffer = buffer;
-            buffer.clear();
-            // `want` is at most PIECE.
-            buffer.reserve_exact(usize::try_from(want).unwrap_or(PIECE));
-            file.by_ref().take(want).read_to_end(&mut buffer)?;
-            Ok((file, buffer))
-        }));
+        buffer.truncate(count);
+        let piece = Bytes::from(buffer);
+        self.lent = Some(piece.clone());
+        self.at += count as u64;
+        self.left -= count as u64;
+        let moved = self.meter.add(count as u64);
+        if let Some(report) = &self.on_progress {
+            report(moved);
+        }
+        if self.left == 0 {
+            self.meter.finish();
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn failed(&self, error: io::Error) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -84,32 +100,25 @@ impl hyper::body::Body for FileBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        if self.reading.is_none() {
+            let mut buffer = self.buffer();
+            match fs::read_without_waiting(&self.file, &mut buffer, self.at) {
+                Ok(Some(count)) => return self.lend(buffer, count),
+                Ok(None) => self.reading = Some(self.read_elsewhere(buffer)),
+                Err(error) => return self.failed(error),
+            }
+        }
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
         let outcome = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
-        let (file, buffer) = match outcome {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => return self.failed(error),
-            Err(_) => return self.failed(io::Error::other("reading was interrupted")),
-        };
-        let count = buffer.len() as u64;
-        let wanted = self.left.min(PIECE as u64);
-        if count < wanted {
-            let missing = self.left - count;
-            return self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {missing} bytes early")));
+        match outcome {
+            Ok(Ok((buffer, count))) => self.lend(buffer, count),
+            Ok(Err(error)) => self.failed(error),
+            Err(_) => self.failed(io::Error::other("reading was interrupted")),
         }
-        self.read_on(file);
-        let piece = Bytes::from(buffer);
-        self.lent = Some(piece.clone());
-        self.left -= count;
-        let moved = self.meter.add(count);
-        if let Some(report) = &self.on_progress {
-            report(moved);
-        }
-        if self.left == 0 {
-            self.meter.finish();
-        }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

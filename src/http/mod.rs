@@ -12,6 +12,7 @@ mod options;
 mod request;
 mod response;
 mod retry;
+mod tls;
 
 pub use body::Body;
 pub use client::{Client, is_loopback};

@@ -259,9 +259,9 @@ async fn a_buildkit_daemon_at_an_address_builds_without_docker() {
     ];
     for (tool, path) in paths {
         let bench = Bench::with_busybox("RUN echo x >/x\n").env("BUILDKIT_HOST", &daemon.address).env("PATH", path);
-        let found = bench.found().await;
-        assert_eq!(found.endpoint.to_string(), daemon.address);
-        assert_eq!(found.tool, tool);
+        let found = bench.resolution().await.expect("it looks");
+        assert_eq!(found.program().map(|program| program.tool), Some(tool), "{}", found.sentence());
+        assert!(found.sentence().contains(&daemon.address), "{}", found.sentence());
         let built = bench.build(&host()).await.expect("built");
         assert_eq!(tree(&built.layout, &manifest(&built.layout, &built.digest))["x"].1, b"x\n");
 

@@ -3,6 +3,7 @@
 //!
 //! A row is data (`row.rs`); rows of one subject are one file. To add one, add it to a list.
 
+mod http2;
 pub(crate) mod readback;
 pub(crate) mod release;
 pub(crate) mod row;

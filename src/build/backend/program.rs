@@ -1,4 +1,4 @@
-//! Which program drives BuildKit: looked for as files, and asked for its version once.
+//! Which program drives BuildKit: looked for as files, and asked for its version by those who need it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::docker_config;
 use super::tool::Tool;
+use crate::error::{Error, Result};
 use crate::names::env;
 use crate::process::Child;
 use crate::world::World;
@@ -22,11 +23,33 @@ pub struct Program {
     pub tool: Tool,
     /// The file that is run. For docker's plugin the plugin itself: docker would only start it.
     pub path: PathBuf,
-    /// Its version, `0.13.1`; none where it was built without one.
+    /// Its version, `0.13.1`; none where it was built without one, or was not asked.
     pub version: Option<String>,
 }
 
 impl Program {
+    /// Asks for its version. Starting it costs more time than looking for BuildKit, so only those ask who go on to build,
+    /// or who want to see everything.
+    ///
+    /// # Errors
+    /// `Missing` when it does not run.
+    pub async fn ask(mut self, world: &World, cancel: &CancellationToken) -> Result<Self> {
+        if self.tool == Tool::Buildctl {
+            return Ok(self);
+        }
+        let fails = |why: &str| {
+            Error::missing(format!("{} is there and does not run: {why}", self.path.display()))
+                .hint("run it by hand with `version`, and install it again")
+        };
+        let said =
+            Child::new(world, &self.path).arg("version").deadline(PATIENCE).run(cancel).await.map_err(|error| fails(&error.to_string()))?;
+        if !said.success() {
+            return Err(fails(&said.tail(1)));
+        }
+        self.version = version_of(&said.stdout);
+        Ok(self)
+    }
+
     /// Whether `--progress=rawjson` exists: since buildx 0.13. A buildx without a version was built from sources, most
     /// likely of later ones.
     pub fn has_rawjson(&self) -> bool {
@@ -55,8 +78,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Looks, and asks buildx for its version.
-    pub async fn find(world: &World, cancel: &CancellationToken) -> Self {
+    /// Looks, and runs nothing.
+    pub fn find(world: &World) -> Self {
         let mut why = Vec::new();
         let mut buildx = None;
         match (on_path(world, Tool::Docker.program()), docker_config::buildx_plugin(world)) {
@@ -68,22 +91,23 @@ impl Programs {
             buildx = on_path(world, Tool::Standalone.program()).map(|path| (Tool::Standalone, path));
             why.push("buildx is not installed");
         }
-        let buildx = match buildx {
-            Some((tool, path)) => {
-                let said = Child::new(world, &path).arg("version").deadline(PATIENCE).run(cancel).await;
-                match said {
-                    Ok(said) if said.success() => Some(Program { tool, version: version_of(&said.stdout), path }),
-                    _ => {
-                        why = vec!["buildx is there and does not run"];
-                        None
-                    }
-                }
-            }
-            None => None,
-        };
-        let buildctl = on_path(world, Tool::Buildctl.program()).map(|path| Program { tool: Tool::Buildctl, path, version: None });
+        let program = |(tool, path)| Program { tool, path, version: None };
+        let buildx = buildx.map(program);
+        let buildctl = on_path(world, Tool::Buildctl.program()).map(|path| program((Tool::Buildctl, path)));
         let why_no_buildx = if buildx.is_some() { String::new() } else { why.join(" and ") };
         Self { buildx, buildctl, why_no_buildx }
+    }
+
+    /// Looks, and asks buildx for its version. One that does not run is none.
+    pub async fn ask(world: &World, cancel: &CancellationToken) -> Self {
+        let mut found = Self::find(world);
+        if let Some(buildx) = found.buildx.take() {
+            match buildx.ask(world, cancel).await {
+                Ok(buildx) => found.buildx = Some(buildx),
+                Err(error) => error.message().clone_into(&mut found.why_no_buildx),
+            }
+        }
+        found
     }
 
     /// The program for a backend, which `buildctl` reaches only where it has an address.

@@ -124,7 +124,7 @@ impl Resolution {
         &self.why_not
     }
 
-    /// `docker buildx 0.13.1 on the docker engine, BuildKit 0.12.5`, or why not.
+    /// `docker buildx on the docker engine, BuildKit 0.12.5`, or why not.
     pub fn sentence(&self) -> String {
         let (Some(backend), Some(program)) = (self.backend(), self.program()) else { return self.why_not.clone() };
         if self.backends.len() > 1 {

@@ -48,7 +48,13 @@ pub async fn resolve(
     let begun = Instant::now();
     let candidates = candidates(world, workspace, settings);
     let asked = answers(world, settings, need, &candidates, thoroughness, cancel);
-    let (programs, answers) = tokio::join!(Programs::find(world, cancel), asked);
+    let programs = async {
+        match thoroughness {
+            Thoroughness::First => Programs::find(world),
+            Thoroughness::All => Programs::ask(world, cancel).await,
+        }
+    };
+    let (programs, answers) = tokio::join!(programs, asked);
     if cancel.is_cancelled() {
         return Err(Error::new(crate::error::Kind::Terminated, "interrupted while looking for BuildKit"));
     }

@@ -64,26 +64,3 @@ impl fmt::Display for Tool {
         })
     }
 }
-
-/// Where BuildKit is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// In the Docker engine, whose containerd image store can export an OCI layout. Holds the builder's name, which is
-    /// the name of the docker context.
-    Engine(String),
-    /// In a container that buildx starts on the Docker engine, because the engine's own image store cannot export an
-    /// OCI layout.
-    Container,
-    /// At an address: `BUILDKIT_HOST`.
-    Remote(String),
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Engine(_) => f.write_str("the docker engine"),
-            Self::Container => f.write_str("a builder container on the docker engine"),
-            Self::Remote(address) => f.write_str(address),
-        }
-    }
-}

@@ -31,7 +31,7 @@ pub async fn print(
     if !fs::is_present(&path)? {
         return Err(Error::missing(format!("the bake file is not there: {file}")).hint("check `bake` in the config"));
     }
-    let programs = Programs::find(world, cancel).await;
+    let programs = Programs::find(world);
     let Some(program) = &programs.buildx else {
         return Err(Error::missing(format!("reading {file} needs buildx: {}", programs.why_no_buildx))
             .hint("install docker with its buildx plugin, or buildx"));

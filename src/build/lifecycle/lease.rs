@@ -78,7 +78,8 @@ impl Lease {
                 .hint("`stagefreight builder inspect` shows every place that was asked"));
         };
         let session = Arc::new(Session::reaching(order.world, order.workspace, program, resolution.backends())?);
-        let maker = Maker { world: order.world, session: &session, program, cancel: order.cancel };
+        let program = program.clone().ask(order.world, order.cancel).await?;
+        let maker = Maker { world: order.world, session: &session, program: &program, cancel: order.cancel };
         let name = order.builder();
         let mut daemon = None;
         let taken = if order.settings.nodes.is_empty() {
@@ -99,7 +100,6 @@ impl Lease {
         }
         let bootstrap = taken.iter().filter_map(|taken| taken.bootstrap).max();
         let (nodes, used): (Vec<_>, Vec<_>) = taken.into_iter().map(|taken| (taken.node, taken.used)).unzip();
-        let program = program.clone();
         let used = used.into_iter().flatten().collect();
         Ok(Self { name, action, driver, nodes, bootstrap, program, daemon, session, used })
     }

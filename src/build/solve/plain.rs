@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::progress::{Mark, Tracker};
+use crate::core::Digest;
 
 /// A line about a step: `#7 …`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum Said<'a> {
     Failed(&'a str),
     /// `0.123 text`: a line of its output.
     Output(&'a str),
+    /// `sha256:82f4… 103B / 103B 0.0s done`: a layer on its way from a registry.
+    Fetches,
     /// Anything else: its name, or progress of it.
     Other(&'a str),
 }
@@ -64,6 +67,8 @@ impl<'a> Line<'a> {
             Said::Failed(error)
         } else if let Some((_, output)) = rest.split_once(' ').filter(|(stamp, _)| is_stamp(stamp)) {
             Said::Output(output)
+        } else if rest.split_once(' ').is_some_and(|(digest, _)| digest.parse::<Digest>().is_ok()) {
+            Said::Fetches
         } else {
             Said::Other(rest)
         };
@@ -92,6 +97,7 @@ pub fn line(text: &str, tracker: &mut Tracker) {
         Said::Done(elapsed) => tracker.vertex(&key, "", Mark::Done, Some(elapsed)),
         Said::Failed(error) => tracker.vertex(&key, "", Mark::Failed(error.to_owned()), None),
         Said::Output(output) => tracker.log(&key, &format!("{output}\n")),
+        Said::Fetches => tracker.fetched(&key),
         // The first thing said of a step is its name; then comes progress: `transferring context: 2B done`.
         Said::Other(name) if !tracker.knows(&key) => tracker.vertex(&key, name, Mark::Started, None),
         Said::Other(_) => {}
@@ -144,5 +150,19 @@ ERROR: failed to solve: exit code: 2";
             ]
         );
         assert_eq!(tracker.said().last(), Some(&"ERROR: failed to solve: exit code: 2"));
+    }
+    #[test]
+    fn a_step_whose_layers_are_fetched_was_cached_also_where_the_word_is_missing() {
+        let (mut tracker, log) = tracker();
+        let layer = format!("sha256:{} 103B / 103B 0.0s done", "8".repeat(64));
+        let text = format!(
+            "#5 [1/3] FROM docker.io/library/alpine\n#5 {layer}\n#5 DONE 0.3s\n#6 [2/3] COPY more /more\n#6 {layer}\n#6 DONE 0.1s\n\
+             #7 [3/3] COPY x /x\n#7 DONE 0.1s"
+        );
+        for line in text.lines() {
+            super::line(line, &mut tracker);
+        }
+        let steps: Vec<bool> = tracker.work().steps.iter().map(|step| step.ran.is_none()).collect();
+        assert_eq!(steps, [true, false], "{:?}", recorded(&log));
     }
 }

@@ -163,6 +163,14 @@ impl Tracker {
         self.steps.contains_key(key)
     }
 
+    /// Layers of this step are fetched: it was found in a remote cache. BuildKit's plain text tells that it was cached and
+    /// that the fetching is done in one place, and only the later of the two when they come quickly.
+    pub fn fetched(&mut self, key: &str) {
+        if self.steps.get(key).is_some_and(|step| !step.ended && step.is_of_dockerfile()) {
+            self.vertex(key, "", Mark::Cached, None);
+        }
+    }
+
     /// Output of a step, in pieces that need not end at a line feed.
     pub fn log(&mut self, key: &str, text: &str) {
         let Some(step) = self.steps.get_mut(key) else { return };

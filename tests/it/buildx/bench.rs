@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stagefreight::build::backend::Found;
+use stagefreight::build::backend::Resolution;
 use stagefreight::build::lifecycle::{Lease, Order};
-use stagefreight::build::{Available, BuildCx, Builder as _, Built, leased, look, probe};
+use stagefreight::build::{BuildCx, Builder as _, Built, leased, look};
 use stagefreight::config::BuilderSettings;
 use stagefreight::core::Digest;
 use stagefreight::core::oci::Manifest;
@@ -86,15 +86,9 @@ impl Bench {
         world
     }
 
-    pub async fn probe(&self) -> Available {
-        probe(&self.world(), &self.ws(), &Events::new(self.events.clone()), &self.cancel).await
-    }
-
-    pub async fn found(&self) -> Found {
-        let available = self.probe().await;
-        available.buildx.unwrap_or_else(|| {
-            panic!("{}: scripts/components install docker busybox && scripts/components start docker", available.why_not)
-        })
+    /// What there is to build with, by the settings of a config that says nothing.
+    pub async fn resolution(&self) -> Result<Resolution> {
+        look(&self.world(), &self.ws(), &BuilderSettings::default(), &Events::new(self.events.clone()), &self.cancel).await
     }
 
     pub async fn build(&self, step: &BuildStep) -> Result<Built> {
@@ -104,7 +98,7 @@ impl Bench {
     /// Builds on a lease of its own, each call within the deadline.
     pub async fn build_within(&self, step: &BuildStep, deadline: Option<Duration>) -> Result<Built> {
         let (world, events, settings) = (self.world(), Events::new(self.events.clone()), BuilderSettings::default());
-        let resolution = look(&world, &self.ws(), &settings, &events, &self.cancel).await?;
+        let resolution = self.resolution().await?;
         let order = Order {
             world: &world,
             workspace: &self.ws(),
@@ -248,21 +242,29 @@ impl Buildkitd {
         self.server.0.id()
     }
 
+    /// Starts one, and waits until it takes connections: the socket is there a moment earlier.
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("dir");
+        let log = dir.path().join("log");
         let address = format!("unix://{}", dir.path().join("sock").display());
         let child = std::process::Command::new(component("buildkitd", "buildkit"))
             .args(["--root", &dir.path().join("root").display().to_string(), "--addr", &address, "--containerd-worker=false"])
             .env("PATH", path())
             .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("log"))
             .spawn()
             .expect("buildkitd starts");
+        let mut server = Server(child);
         let begun = Instant::now();
-        while !dir.path().join("sock").exists() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "buildkitd does not start");
-            std::thread::sleep(Duration::from_millis(100));
+        while std::os::unix::net::UnixStream::connect(dir.path().join("sock")).is_err() {
+            let ended = server.0.try_wait().expect("its status");
+            assert!(
+                ended.is_none() && begun.elapsed() < Duration::from_secs(30),
+                "buildkitd does not start ({ended:?}):\n{}",
+                std::fs::read_to_string(&log).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(50));
         }
-        Self { server: Server(child), address, _dir: dir }
+        Self { server, address, _dir: dir }
     }
 }

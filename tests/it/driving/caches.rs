@@ -35,7 +35,7 @@ async fn a_fresh_daemon_finds_what_another_left_in_a_registry() {
         std::fs::remove_dir_all(&first.layout).expect("layout");
         let second = solve(by, &Buildkitd::start(), &bench, &step).await.unwrap_or_else(|error| panic!("{by:?}: {}", told(&error)));
         assert_eq!(second.work.imports, [(reference.clone(), true)], "{by:?}");
-        assert_eq!((second.work.cached(), second.work.steps.len()), (3, 3), "{by:?}: {:?}", second.work);
+        assert_eq!((second.work.cached(), second.work.steps.len()), (3, 3), "{by:?}: {:?}\n{}", second.work, bench.shown());
         assert_eq!(second.digest, first.digest, "{by:?}");
     }
 }

@@ -144,6 +144,8 @@ pub struct Publisher {
     pub neighbour: Option<&'static str>,
     /// Time limits as in production, for tests that only count.
     pub patient: bool,
+    /// Hosts speak TLS with a certificate of the authority in this file.
+    pub authority: Option<PathBuf>,
 }
 
 impl Publisher {
@@ -179,9 +181,9 @@ impl Publisher {
                 kind: "registry".to_owned(),
                 provider: "generic".to_owned(),
                 host: host.clone(),
-                plain_http: true,
+                plain_http: self.authority.is_none(),
                 credentials: self.login.then(|| "REG".to_owned()),
-                ca_file: None,
+                ca_file: self.authority.as_ref().map(|file| file.display().to_string()),
                 options: HostOptions::default(),
             };
             let target = RegistryTarget::new(&registries, &target, [REPOSITORY.to_owned()], dir, None).expect("target");

@@ -49,9 +49,14 @@ impl Authority {
         Identity { cert: cert.pem(), key: key.serialize_pem(), chain: vec![cert.der().clone()], der: key.serialize_der() }
     }
 
-    /// Ends TLS with this certificate and hands the plain bytes to `to`; with `clients`, only those with a certificate
-    /// of this authority come through. Tells the address.
-    pub fn front(&self, identity: Identity, to: String, clients: bool) -> String {
+    /// Ends TLS with this certificate, and speaks one of these protocols.
+    pub fn acceptor(&self, identity: Identity, protocols: &[&str]) -> tokio_rustls::TlsAcceptor {
+        let mut config = self.server(identity, false);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        tokio_rustls::TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn server(&self, identity: Identity, clients: bool) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().expect("versions");
         let builder = if clients {
@@ -64,7 +69,13 @@ impl Authority {
             builder.with_no_client_auth()
         };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.der));
-        let config = Arc::new(builder.with_single_cert(identity.chain, key).expect("server certificate"));
+        builder.with_single_cert(identity.chain, key).expect("server certificate")
+    }
+
+    /// Ends TLS with this certificate and hands the plain bytes to `to`; with `clients`, only those with a certificate
+    /// of this authority come through. Tells the address.
+    pub fn front(&self, identity: Identity, to: String, clients: bool) -> String {
+        let config = Arc::new(self.server(identity, clients));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("address").to_string();
         std::thread::spawn(move || {
