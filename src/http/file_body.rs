@@ -13,12 +13,15 @@ use hyper::body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use super::body::Meter;
+use super::pieces::Pieces;
 use super::request::OnProgress;
 use crate::fs;
 
-/// How much of a file is in memory at a time: one piece on its way out, one being read. It does not grow with the file.
-/// Small enough to stay in a processor's cache until TLS has read it, and below the size that allocators map anew each
-/// time: with 256 KiB about 30 % of the processor time of a push went into filling cold and fresh pages.
+/// How many pieces of a file are in memory: one on its way out, one being read. Memory does not grow with the file.
+const PIECES: usize = 2;
+
+/// Bytes of a piece. Small enough to stay in a processor's cache until TLS has read it: with 256 KiB about 30 % of the
+/// processor time of a push went into filling cold and fresh pages.
 const PIECE: usize = 64 * 1024;
 
 /// A read under way: the piece, and how much of it was filled.
@@ -28,8 +31,7 @@ type Reading = JoinHandle<io::Result<(Vec<u8>, usize)>>;
 pub(super) struct FileBody {
     file: Arc<File>,
     reading: Option<Reading>,
-    // The piece handed out last: its memory is taken back once the connection has let go of it.
-    lent: Option<Bytes>,
+    pieces: Arc<Pieces>,
     at: u64,
     left: u64,
     meter: Arc<Meter>,
@@ -50,33 +52,31 @@ impl FileBody {
             Ok(file)
         });
         let file = opened.await.map_err(|_| io::Error::other("reading was interrupted"))??;
-        Ok(Self { file: Arc::new(file), reading: None, lent: None, at: offset, left: len, meter, on_progress })
+        // Most blobs are manifests' configs and small layers: they take no more memory than they have bytes.
+        let size = usize::try_from(len).map_or(PIECE, |len| len.min(PIECE));
+        Ok(Self { file: Arc::new(file), reading: None, pieces: Pieces::new(PIECES, size), at: offset, left: len, meter, on_progress })
     }
 
-    /// A buffer for the next piece: that of the last one where the connection is done with it.
-    fn buffer(&mut self) -> Vec<u8> {
-        let mut buffer = self.lent.take().and_then(|lent| lent.try_into_mut().ok()).map(Vec::from).unwrap_or_default();
-        buffer.resize(PIECE.min(usize::try_from(self.left).unwrap_or(PIECE)), 0);
-        buffer
+    /// How much the next read may bring.
+    fn want(&self) -> usize {
+        usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE))
     }
 
     /// Leaves a read to a thread that may wait for the disk.
     fn read_elsewhere(&self, mut buffer: Vec<u8>) -> Reading {
-        let (file, at) = (Arc::clone(&self.file), self.at);
+        let (file, at, want) = (Arc::clone(&self.file), self.at, self.want());
         tokio::task::spawn_blocking(move || {
-            let count = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer, at)?;
+            let count = std::os::unix::fs::FileExt::read_at(&*file, &mut buffer[..want], at)?;
             Ok((buffer, count))
         })
     }
 
     /// Hands out what was read.
-    fn lend(&mut self, mut buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn lend(&mut self, buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if count == 0 {
             return self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {} bytes early", self.left)));
         }
-        buffer.truncate(count);
-        let piece = Bytes::from(buffer);
-        self.lent = Some(piece.clone());
+        let piece = self.pieces.lend(buffer, count);
         self.at += count as u64;
         self.left -= count as u64;
         let moved = self.meter.add(count as u64);
@@ -104,8 +104,9 @@ impl hyper::body::Body for FileBody {
             return Poll::Ready(None);
         }
         if self.reading.is_none() {
-            let mut buffer = self.buffer();
-            match fs::read_without_waiting(&self.file, &mut buffer, self.at) {
+            let mut buffer = ready!(self.pieces.poll_take(cx));
+            let want = self.want();
+            match fs::read_without_waiting(&self.file, &mut buffer[..want], self.at) {
                 Ok(Some(count)) => return self.lend(buffer, count),
                 Ok(None) => self.reading = Some(self.read_elsewhere(buffer)),
                 Err(error) => return self.failed(error),

@@ -9,6 +9,7 @@ mod error;
 mod feed;
 mod file_body;
 mod options;
+mod pieces;
 mod request;
 mod response;
 mod retry;
