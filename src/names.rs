@@ -142,6 +142,8 @@ env_vars! {
     AWS_CONTAINER_CREDENTIALS_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI", false, "Where other containers get their keys.";
     AWS_CONTAINER_AUTHORIZATION_TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN", true, "What such a service wants to see.";
     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", false, "File with the same.";
+    AWS_EC2_METADATA_DISABLED = "AWS_EC2_METADATA_DISABLED", false, "`true`: the metadata service of an EC2 instance is not asked.";
+    AWS_EC2_METADATA_SERVICE_ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT", false, "Another address of it, on this machine or its link.";
     AWS_ENDPOINT_URL = "AWS_ENDPOINT_URL", false, "Another endpoint of AWS; AWS_ENDPOINT_URL_ECR, _ECR_PUBLIC and _STS for one service.";
     GOOGLE_APPLICATION_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS", false, "Credentials file for Google's registries.";
     GCE_METADATA_HOST = "GCE_METADATA_HOST", false, "Metadata server that gives a token for Google's registries.";

@@ -1,14 +1,14 @@
-//! Bodies that can be made again for every attempt, and the meter that watches them leave.
+//! Bodies that can be made again for every attempt.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::feed::{Feed, FeedBody};
 use super::file_body::FileBody;
 use super::request::OnProgress;
+use super::sending::Meter;
 
 /// What a request carries.
 #[derive(Debug, Clone, Default)]
@@ -71,43 +71,6 @@ impl Body {
             Self::File { path, offset, len } => {
                 Ok(Some(reqwest::Body::wrap(FileBody::open(path, *offset, *len, Arc::clone(meter), on_progress).await?)))
             }
-        }
-    }
-}
-
-/// Counts what left, for stall detection; remembers why our own side failed.
-#[derive(Debug, Default)]
-pub(super) struct Meter {
-    moved: AtomicU64,
-    finished: AtomicBool,
-    failure: Mutex<Option<String>>,
-}
-
-impl Meter {
-    pub(super) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn finished(&self) -> bool {
-        self.finished.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn failure(&self) -> Option<String> {
-        self.failure.lock().ok().and_then(|failure| failure.clone())
-    }
-
-    /// Counts bytes that left, and tells how many have.
-    pub(super) fn add(&self, bytes: u64) -> u64 {
-        self.moved.fetch_add(bytes, Ordering::Relaxed) + bytes
-    }
-
-    pub(super) fn finish(&self) {
-        self.finished.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn fail(&self, error: &std::io::Error) {
-        if let Ok(mut failure) = self.failure.lock() {
-            *failure = Some(error.to_string());
         }
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::body::Meter;
 use super::error::{HttpError, HttpErrorKind};
 use super::options::{Options, Timeouts};
 use super::request::Request;
 use super::response::Response;
 use super::retry::{Budget, Verdict, is_pushback, judge, pause, retry_after};
+use super::sending::Meter;
 use super::{Method, Url, header};
 use crate::core::SafeUrl;
 use crate::error::{Error, Result as CommandResult};

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::mpsc::Receiver;
 
-use super::body::Meter;
 use super::request::OnProgress;
+use super::sending::{Meter, Sending};
 use crate::core::BoxFuture;
 
 /// Somewhere bytes come from. Few pieces are on their way at a time, so that memory does not grow with their number.
@@ -23,9 +23,7 @@ pub trait Feed: Debug + Send + Sync {
 /// Such bytes with an exact length: a feed that ends early is an error, not a short blob.
 pub(super) struct FeedBody {
     pieces: Receiver<io::Result<Bytes>>,
-    left: u64,
-    meter: Arc<Meter>,
-    on_progress: Option<OnProgress>,
+    sending: Sending,
 }
 
 impl FeedBody {
@@ -37,12 +35,7 @@ impl FeedBody {
         meter: Arc<Meter>,
         on_progress: Option<OnProgress>,
     ) -> io::Result<Self> {
-        Ok(Self { pieces: from.open(offset, len).await?, left: len, meter, on_progress })
-    }
-
-    fn failed(&self, error: io::Error) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.meter.fail(&error);
-        Poll::Ready(Some(Err(error)))
+        Ok(Self { pieces: from.open(offset, len).await?, sending: Sending::new(len, meter, on_progress) })
     }
 }
 
@@ -51,34 +44,25 @@ impl hyper::body::Body for FeedBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
+        if self.sending.left() == 0 {
             return Poll::Ready(None);
         }
-        let piece = match ready!(self.pieces.poll_recv(cx)) {
-            Some(Ok(piece)) => piece,
-            Some(Err(error)) => return self.failed(error),
-            None => return self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {} bytes early", self.left))),
-        };
-        let count = piece.len() as u64;
-        if count > self.left {
-            return self.failed(io::Error::other("it is longer than it was said to be"));
+        loop {
+            return Poll::Ready(match ready!(self.pieces.poll_recv(cx)) {
+                // Nothing is no end here.
+                Some(Ok(piece)) if piece.is_empty() => continue,
+                Some(Ok(piece)) => self.sending.hand_out(piece),
+                Some(Err(error)) => self.sending.failed(error),
+                None => self.sending.ended_early(),
+            });
         }
-        self.left -= count;
-        let moved = self.meter.add(count);
-        if let Some(report) = &self.on_progress {
-            report(moved);
-        }
-        if self.left == 0 {
-            self.meter.finish();
-        }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.sending.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.sending.left())
     }
 }

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use super::body::Meter;
 use super::pieces::Pieces;
 use super::request::OnProgress;
+use super::sending::{Meter, Sending};
 use crate::fs;
 
 /// How many pieces of a file are in memory: one on its way out, one being read. Memory does not grow with the file.
@@ -27,15 +27,14 @@ const PIECE: usize = 64 * 1024;
 /// A read under way: the piece, and how much of it was filled.
 type Reading = JoinHandle<io::Result<(Vec<u8>, usize)>>;
 
-/// A file range with an exact length, so that `Content-Length` is sent and a short file is an error, not a short blob.
+/// A file range with an exact length, so that `Content-Length` is sent and a short file is an error, not a short blob. For
+/// connections, which let go of each piece when it is written: who keeps them gets no more than [`PIECES`].
 pub(super) struct FileBody {
     file: Arc<File>,
     reading: Option<Reading>,
     pieces: Arc<Pieces>,
     at: u64,
-    left: u64,
-    meter: Arc<Meter>,
-    on_progress: Option<OnProgress>,
+    sending: Sending,
 }
 
 impl FileBody {
@@ -54,12 +53,13 @@ impl FileBody {
         let file = opened.await.map_err(|_| io::Error::other("reading was interrupted"))??;
         // Most blobs are manifests' configs and small layers: they take no more memory than they have bytes.
         let size = usize::try_from(len).map_or(PIECE, |len| len.min(PIECE));
-        Ok(Self { file: Arc::new(file), reading: None, pieces: Pieces::new(PIECES, size), at: offset, left: len, meter, on_progress })
+        let sending = Sending::new(len, meter, on_progress);
+        Ok(Self { file: Arc::new(file), reading: None, pieces: Pieces::new(PIECES, size), at: offset, sending })
     }
 
     /// How much the next read may bring.
     fn want(&self) -> usize {
-        usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE))
+        usize::try_from(self.sending.left()).map_or(PIECE, |left| left.min(PIECE))
     }
 
     /// Leaves a read to a thread that may wait for the disk.
@@ -73,25 +73,8 @@ impl FileBody {
 
     /// Hands out what was read.
     fn lend(&mut self, buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if count == 0 {
-            return self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {} bytes early", self.left)));
-        }
-        let piece = self.pieces.lend(buffer, count);
         self.at += count as u64;
-        self.left -= count as u64;
-        let moved = self.meter.add(count as u64);
-        if let Some(report) = &self.on_progress {
-            report(moved);
-        }
-        if self.left == 0 {
-            self.meter.finish();
-        }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
-    }
-
-    fn failed(&self, error: io::Error) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.meter.fail(&error);
-        Poll::Ready(Some(Err(error)))
+        Poll::Ready(self.sending.hand_out(self.pieces.lend(buffer, count)))
     }
 }
 
@@ -100,7 +83,7 @@ impl hyper::body::Body for FileBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == 0 {
+        if self.sending.left() == 0 {
             return Poll::Ready(None);
         }
         if self.reading.is_none() {
@@ -109,7 +92,7 @@ impl hyper::body::Body for FileBody {
             match fs::read_without_waiting(&self.file, &mut buffer[..want], self.at) {
                 Ok(Some(count)) => return self.lend(buffer, count),
                 Ok(None) => self.reading = Some(self.read_elsewhere(buffer)),
-                Err(error) => return self.failed(error),
+                Err(error) => return Poll::Ready(self.sending.failed(error)),
             }
         }
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
@@ -117,17 +100,17 @@ impl hyper::body::Body for FileBody {
         self.reading = None;
         match outcome {
             Ok(Ok((buffer, count))) => self.lend(buffer, count),
-            Ok(Err(error)) => self.failed(error),
-            Err(_) => self.failed(io::Error::other("reading was interrupted")),
+            Ok(Err(error)) => Poll::Ready(self.sending.failed(error)),
+            Err(_) => Poll::Ready(self.sending.failed(io::Error::other("reading was interrupted"))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.sending.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.sending.left())
     }
 }
 
@@ -138,8 +121,13 @@ mod tests {
     use super::*;
 
     async fn read(path: &Path, offset: u64, len: u64) -> io::Result<Vec<u8>> {
-        let body = FileBody::open(path, offset, len, Arc::default(), None).await?;
-        Ok(body.collect().await?.to_bytes().to_vec())
+        let mut body = FileBody::open(path, offset, len, Arc::default(), None).await?;
+        let mut all = Vec::new();
+        // As a connection does it: a piece is let go of once it is written. Who keeps them all gets no third one.
+        while let Some(frame) = body.frame().await {
+            all.extend_from_slice(frame?.data_ref().expect("data"));
+        }
+        Ok(all)
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod pieces;
 mod request;
 mod response;
 mod retry;
+mod sending;
 mod tls;
 
 pub use body::Body;

@@ -1,6 +1,6 @@
 //! Amazon ECR, private and public: `GetAuthorizationToken` (Amazon ECR API reference), signed with the keys of this
 //! job: from the environment, for a web identity (AWS STS, `AssumeRoleWithWebIdentity`), or from the container's
-//! credential endpoint (ECS, CodeBuild, EKS pod identity).
+//! credential endpoint (ECS, CodeBuild, EKS pod identity), or from the instance (`imds`).
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -164,13 +164,14 @@ impl Exchange<'_> {
         Ok(Keys { id: field("AccessKeyId")?.to_owned(), secret, session: Some(Secret::new(field("SessionToken")?)) })
     }
 
+    /// The keys of the container, else those of the instance it runs on.
     async fn container_keys(&self, host: &str) -> Result<Option<(Keys, String)>, RegistryError> {
         let full = self.env(env::AWS_CONTAINER_CREDENTIALS_FULL_URI);
         let relative = self.env(env::AWS_CONTAINER_CREDENTIALS_RELATIVE_URI).map(|path| format!("http://{}{path}", CONTAINER_HOSTS[0]));
         let (name, text) = match (relative, full) {
             (Some(text), _) => (env::AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, text),
             (None, Some(text)) => (env::AWS_CONTAINER_CREDENTIALS_FULL_URI, text.to_owned()),
-            (None, None) => return Ok(None),
+            (None, None) => return self.instance_keys(host).await,
         };
         let refused = || missing(host, &format!("{name} leads elsewhere than to this container"), &format!("correct {name}"));
         let url = Url::parse(&text).map_err(|_| refused())?;

@@ -6,6 +6,7 @@ mod aws;
 mod azure;
 mod github;
 mod google;
+mod imds;
 mod jwt;
 mod sigv4;
 
@@ -140,12 +141,16 @@ impl Exchange<'_> {
     /// The same of a service of this machine, which speaks plain http at a link-local address: by no proxy, and with
     /// little patience, since it is near or not there.
     async fn ask_near<T: DeserializeOwned>(&self, host: &str, whom: &str, request: Request) -> Result<T, RegistryError> {
+        Exchange { http: &self.near()?, ..*self }.ask_json(host, whom, request).await
+    }
+
+    /// The client for such a service.
+    fn near(&self) -> Result<http::Client, RegistryError> {
         let mut options = http::Options { plain_http: true, ..http::Options::default() };
-        options.timeouts.connect = NEAR;
+        (options.timeouts.connect, options.timeouts.answer) = (NEAR, NEAR);
         options.ladder.retries = 2;
         let failed = |error: crate::error::Error| RegistryError::new(RegistryErrorKind::Unavailable, error.to_string());
-        let client = http::Client::new(self.world, Events::none(), &options).map_err(failed)?;
-        Exchange { http: &client, ..*self }.ask_json(host, whom, request).await
+        http::Client::new(self.world, Events::none(), &options).map_err(failed)
     }
 }
 

@@ -302,3 +302,45 @@ async fn no_cloud_is_asked_without_an_identity() {
         assert!(said.contains("accepts no credentials"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ecr_by_the_role_of_an_instance() {
+    for role in [Some("ci-runner"), Some("../x"), None] {
+        let server = registry("AWS", "ecr-passw0rd", move |asked| {
+            let header = |name: &str| asked.headers.get(name).cloned().unwrap_or_default();
+            let text = |text: &str| Reply::Answer(200, Vec::new(), text.as_bytes().to_vec());
+            let path = "/latest/meta-data/iam/security-credentials/";
+            match (asked.method.as_str(), asked.target.as_str()) {
+                ("PUT", "/latest/api/token") => {
+                    assert_eq!(header("x-aws-ec2-metadata-token-ttl-seconds"), "60");
+                    text("imds-token")
+                }
+                ("GET", target) => {
+                    assert_eq!(header("x-aws-ec2-metadata-token"), "imds-token", "version 2");
+                    match (target.strip_prefix(path), role) {
+                        (Some(""), Some(role)) => text(role),
+                        (Some("ci-runner"), _) => json(
+                            &serde_json::json!({"Code": "Success", "AccessKeyId": "ASIA", "SecretAccessKey": "sEcReT-key", "Token": "s3ssion-token"}),
+                        ),
+                        _ => Reply::status(404),
+                    }
+                }
+                _ => {
+                    assert_eq!(header("x-amz-security-token"), "s3ssion-token");
+                    assert!(header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=ASIA/"));
+                    json(&ecr_token())
+                }
+            }
+        });
+        let here = format!("http://{}", server.host);
+        let env = [("AWS_ENDPOINT_URL_ECR", here.as_str()), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", here.as_str())];
+        let answer = log_in(ECR, &server, &env).await;
+        match role {
+            Some("ci-runner") => assert!(answer.expect("the role's token").contains("ci-runner")),
+            Some(_) => assert_eq!(answer.expect_err("no role is called that").kind, RegistryErrorKind::Protocol),
+            None => assert_eq!(answer.expect_err("nobody is there to log in as").kind, RegistryErrorKind::Unauthorized),
+        }
+        let off = [env.as_slice(), &[("AWS_EC2_METADATA_DISABLED", "true")]].concat();
+        log_in(ECR, &server, &off).await.expect_err("it was not to be asked");
+    }
+}
