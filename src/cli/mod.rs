@@ -5,6 +5,7 @@ pub mod check;
 pub mod cleanup;
 pub mod commands;
 pub mod copying;
+pub mod dist;
 mod document;
 pub mod files;
 pub mod gather;

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod adopt;
 mod backend;
 mod bad_input;
 mod build_errors;
