@@ -19,6 +19,7 @@ mod load;
 pub mod merge;
 pub mod nodes;
 mod port;
+pub mod project;
 pub mod solve;
 pub mod spawn;
 mod stored;

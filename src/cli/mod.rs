@@ -9,6 +9,7 @@ pub mod dist;
 mod document;
 pub mod files;
 pub mod gather;
+pub mod init;
 pub mod lineage;
 mod load;
 pub mod perform;

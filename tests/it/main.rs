@@ -19,6 +19,7 @@ mod embedded_build;
 mod embedded_registry;
 mod faults;
 mod generated;
+mod init;
 mod inspect;
 mod inventory;
 mod json;
