@@ -48,13 +48,13 @@ impl hyper::body::Body for FeedBody {
             return Poll::Ready(None);
         }
         loop {
-            return Poll::Ready(match ready!(self.pieces.poll_recv(cx)) {
+            return Poll::Ready(Some(match ready!(self.pieces.poll_recv(cx)) {
                 // Nothing is no end here.
                 Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => self.sending.hand_out(piece),
                 Some(Err(error)) => self.sending.failed(error),
                 None => self.sending.ended_early(),
-            });
+            }));
         }
     }
 

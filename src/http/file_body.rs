@@ -74,7 +74,7 @@ impl FileBody {
     /// Hands out what was read.
     fn lend(&mut self, buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.at += count as u64;
-        Poll::Ready(self.sending.hand_out(self.pieces.lend(buffer, count)))
+        Poll::Ready(Some(self.sending.hand_out(self.pieces.lend(buffer, count))))
     }
 }
 
@@ -92,7 +92,7 @@ impl hyper::body::Body for FileBody {
             match fs::read_without_waiting(&self.file, &mut buffer[..want], self.at) {
                 Ok(Some(count)) => return self.lend(buffer, count),
                 Ok(None) => self.reading = Some(self.read_elsewhere(buffer)),
-                Err(error) => return Poll::Ready(self.sending.failed(error)),
+                Err(error) => return Poll::Ready(Some(self.sending.failed(error))),
             }
         }
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
@@ -100,8 +100,8 @@ impl hyper::body::Body for FileBody {
         self.reading = None;
         match outcome {
             Ok(Ok((buffer, count))) => self.lend(buffer, count),
-            Ok(Err(error)) => Poll::Ready(self.sending.failed(error)),
-            Err(_) => Poll::Ready(self.sending.failed(io::Error::other("reading was interrupted"))),
+            Ok(Err(error)) => Poll::Ready(Some(self.sending.failed(error))),
+            Err(_) => Poll::Ready(Some(self.sending.failed(io::Error::other("reading was interrupted")))),
         }
     }
 

@@ -28,7 +28,7 @@ impl Sending {
     }
 
     /// Hands out the next bytes. More than were announced are an error, and so are none.
-    pub(super) fn hand_out(&mut self, piece: Bytes) -> Option<io::Result<Frame<Bytes>>> {
+    pub(super) fn hand_out(&mut self, piece: Bytes) -> io::Result<Frame<Bytes>> {
         let count = piece.len() as u64;
         if count == 0 {
             return self.ended_early();
@@ -44,18 +44,18 @@ impl Sending {
         if self.left == 0 {
             self.meter.finish();
         }
-        Some(Ok(Frame::data(piece)))
+        Ok(Frame::data(piece))
     }
 
     /// There is no more, and there should be.
-    pub(super) fn ended_early(&self) -> Option<io::Result<Frame<Bytes>>> {
+    pub(super) fn ended_early(&self) -> io::Result<Frame<Bytes>> {
         self.failed(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended {} bytes early", self.left)))
     }
 
     /// The bytes cannot be had.
-    pub(super) fn failed(&self, error: io::Error) -> Option<io::Result<Frame<Bytes>>> {
+    pub(super) fn failed(&self, error: io::Error) -> io::Result<Frame<Bytes>> {
         self.meter.fail(&error);
-        Some(Err(error))
+        Err(error)
     }
 }
 

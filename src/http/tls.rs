@@ -24,11 +24,13 @@ fn provider() -> CryptoProvider {
 
 #[cfg(test)]
 mod tests {
+    use tokio_rustls::rustls::SupportedCipherSuite;
+
     use super::*;
 
     #[test]
     fn only_the_order_changes() {
-        let ours: Vec<_> = provider().cipher_suites.iter().map(|suite| suite.suite()).collect();
+        let ours: Vec<_> = provider().cipher_suites.iter().map(SupportedCipherSuite::suite).collect();
         assert_eq!(ours[0], CipherSuite::TLS13_AES_128_GCM_SHA256);
         assert_eq!(ours.len(), aws_lc_rs::default_provider().cipher_suites.len());
     }

@@ -110,6 +110,11 @@ impl Slot {
         &self.dir
     }
 
+    /// Which build's it is.
+    fn name(&self) -> String {
+        self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// The newest generation, which will not be removed while it is read; `None` when there is none.
     pub fn read(&self) -> Result<Option<Reading>> {
         let _alone = self.alone()?;
@@ -131,7 +136,7 @@ impl Slot {
 
     /// Generations, oldest first.
     pub fn generations(&self) -> Result<Vec<Generation>> {
-        let slot = self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let slot = self.name();
         let mut found = Vec::new();
         for name in fs::names_in(&self.dir)? {
             let Some(number) = name.strip_prefix(PREFIX).and_then(|number| number.parse::<u64>().ok()) else { continue };
@@ -139,7 +144,12 @@ impl Slot {
             let made = fs::read_regular(&path.join(MADE), MAX_MADE).ok().and_then(|bytes| serde_json::from_slice::<Made>(&bytes).ok());
             let size = match &made {
                 Some(made) => made.size,
-                None => size_of(&path)?,
+                None => match size_of(&path) {
+                    Ok(size) => size,
+                    // Another job took it away meanwhile.
+                    Err(_) if !fs::is_dir(&path) => continue,
+                    Err(error) => return Err(error),
+                },
             };
             found.push(Generation { path, slot: slot.clone(), made: made.map(|made| made.at), size, number });
         }
@@ -216,19 +226,20 @@ impl Writing {
         let json = serde_json::to_vec(&made).map_err(|error| Error::failed("cannot write JSON").because(&error))?;
         fs::write_atomic(&self.scratch.path().join(MADE), &json, 0o644)?;
         fs::sync_tree(self.scratch.path())?;
-        let before = {
+        let (before, number, path) = {
             let _alone = self.slot.alone()?;
             let before = self.slot.generations()?;
             let number = before.last().map_or(1, |last| last.number + 1);
-            fs::rename(self.scratch.path(), &self.slot.dir.join(format!("{PREFIX}{number:010}")))?;
-            before
+            let path = self.slot.dir.join(format!("{PREFIX}{number:010}"));
+            fs::rename(self.scratch.path(), &path)?;
+            (before, number, path)
         };
         for old in &before {
             self.slot.remove(old)?;
         }
         self.slot.sweep()?;
-        let newest = self.slot.generations()?.pop();
-        newest.ok_or_else(|| Error::failed(format!("the cache at {} was removed while it was written", self.slot.dir.display())))
+        // Another job may have installed a newer one by now; this one was whole all the same.
+        Ok(Generation { path, slot: self.slot.name(), made: Some(now), size, number })
     }
 }
 
