@@ -100,6 +100,7 @@ fn destination(planned: &PlannedDestination) -> Destination {
         artifact: String::new(),
         digest: String::new(),
         size: 0,
+        derived: None,
         path: planned.path.clone(),
         tag: planned.tag.clone(),
         policy: String::new(),

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::dist;
 use super::files;
 use super::perform::take_lock;
+use super::rendered::{AtHand, Workshop};
 use super::session::Session;
 use super::wire::Wiring;
-use crate::core::{Digest, Timestamp};
+use crate::core::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::manifest::{ArtifactId, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Outcome, OutputsManifest};
+use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, OutputsManifest};
 use crate::names;
 use crate::publish::{
     ApprovedArtifact, Engine, Entry, EntryKind, History, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError,
@@ -62,8 +62,8 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let chosen = choose(&destinations.destinations, options)?;
     let _lock = take_lock(&session.directory)?;
     let wiring = Wiring::of_destinations(session, destinations).await?;
-    let artifacts = resolve(session, outputs, destinations, &chosen)?;
-    let built = dist::outcomes(&session.directory, outputs)?;
+    let mut workshop = Workshop::new(ContentStore::new(&session.directory), session.path(names::path::ROOT));
+    let artifacts = resolve(&mut workshop, outputs, destinations, &chosen)?;
     let steps: Vec<Box<dyn Step>> = artifacts
         .iter()
         .flat_map(|(target, artifact)| wiring.target(target).map(|target| target.bind(artifact)).unwrap_or_default())
@@ -94,7 +94,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let earlier = earlier_placements(session, &outputs.checksum);
     let placements = place(session, &approved, &chosen, &reports, &earlier, run_id, (started_at, now), options.dry_run);
     if !options.dry_run {
-        write_records(session, outputs, &placements, built, now)?;
+        write_records(session, outputs, &placements, now)?;
         if let Some(journal) = &journal {
             let detail = Some(format!("{} of {} complete", placements.totals.complete, placements.totals.expected));
             journal.write(now, Entry { detail, ..Entry::new(EntryKind::RunFinished) })?;
@@ -138,49 +138,36 @@ fn choose(all: &[Destination], options: &Options) -> Result<Vec<bool>> {
     Ok(all.iter().map(chosen).collect())
 }
 
-// Artifacts per target, with their bytes found in the store.
+// Artifacts per target, with the bytes each gets of them.
 fn resolve(
-    session: &Session,
+    workshop: &mut Workshop,
     outputs: &OutputsManifest,
     destinations: &Destinations,
     chosen: &[bool],
 ) -> Result<Vec<(String, ApprovedArtifact)>> {
-    let store = ContentStore::new(&session.directory);
-    let mut grouped: Vec<(String, String, Vec<Destination>)> = Vec::new();
+    let mut grouped: Vec<Vec<&Destination>> = Vec::new();
     for (destination, _) in destinations.destinations.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
-        let key = |(target, artifact, _): &&mut (String, String, Vec<Destination>)| {
-            *target == destination.target && *artifact == destination.artifact
-        };
-        match grouped.iter_mut().find(key) {
-            Some((_, _, list)) => list.push(destination.clone()),
-            None => grouped.push((destination.target.clone(), destination.artifact.clone(), vec![destination.clone()])),
+        let key = |one: &Destination| (one.target.clone(), one.artifact.clone(), one.derived.clone());
+        match grouped.iter_mut().find(|group| key(group[0]) == key(destination)) {
+            Some(group) => group.push(destination),
+            None => grouped.push(vec![destination]),
         }
     }
-    let mut layouts: HashMap<String, std::path::PathBuf> = HashMap::new();
     let mut resolved = Vec::new();
-    for (target, artifact, list) in grouped {
-        let digest: Digest = list[0].digest.parse().map_err(|error| Error::failed(format!("{}: {error}", names::path::DESTINATIONS)))?;
-        let layout = if let Some(layout) = layouts.get(&artifact) {
-            layout.clone()
-        } else {
-            let (layout, _) = store.resolve_unhashed(&digest).map_err(|error| {
-                let hint = "pass the store of the job that built them, or run perform again";
-                Error::from(error).context(format!("the bytes of {artifact} are not whole")).hint(hint)
-            })?;
-            layouts.insert(artifact.clone(), layout.path().to_owned());
-            layout.path().to_owned()
-        };
+    for group in grouped {
+        let first = group[0];
+        let AtHand { digest, layout, referrers, attestation_tags } = workshop.bytes_for(first)?;
         let bound = ApprovedArtifact {
-            id: artifact,
+            id: first.artifact.clone(),
             digest,
             layout,
             version: destinations.version.clone(),
             revision: outputs.commit.clone(),
-            // Nothing approves them yet: what only lies in the layout is not published.
-            referrers: Vec::new(),
-            destinations: list,
+            referrers,
+            attestation_tags,
+            destinations: group.iter().map(|destination| (*destination).clone()).collect(),
         };
-        resolved.push((target, bound));
+        resolved.push((first.target.clone(), bound));
     }
     Ok(resolved)
 }
@@ -287,15 +274,9 @@ fn reported(blank: Placement, report: &StepReport, now: Timestamp) -> Placement 
     }
 }
 
-fn write_records(
-    session: &Session,
-    outputs: &OutputsManifest,
-    placements: &Placements,
-    built: Vec<(ArtifactId, Outcome)>,
-    now: Timestamp,
-) -> Result<()> {
+fn write_records(session: &Session, outputs: &OutputsManifest, placements: &Placements, now: Timestamp) -> Result<()> {
     files::write(&session.directory, names::path::PLACEMENTS, placements)?;
-    let results = to_results(outputs, placements, built)?;
+    let results = to_results(outputs, placements)?;
     files::write_bytes(&session.directory, names::path::RESULTS, &results.into_file(now)?)
 }
 

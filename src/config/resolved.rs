@@ -9,7 +9,7 @@ mod inputs;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::core::{ByteSize, HostOptions, Platform};
+use crate::core::{ByteSize, HostOptions, Platform, Rendition};
 
 pub use builder::{Backend, BuilderSettings, Driver, Node};
 pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
@@ -131,8 +131,8 @@ pub struct Registry {
     pub mirrors: Vec<String>,
     /// Client certificate, concurrency, rate, retries.
     pub options: HostOptions,
-    /// Images with attestations in their index may go there.
-    pub attestations: bool,
+    /// What of an image goes there.
+    pub rendition: Rendition,
 }
 
 /// One entry of `builds`.

@@ -15,7 +15,7 @@ use super::resolved::{
     Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule,
 };
 use super::yaml;
-use crate::core::{HostOptions, Platform};
+use crate::core::{HostOptions, Platform, Rendition};
 use crate::error::{Error, Result};
 
 /// A config in the vocabulary of the file.
@@ -79,13 +79,13 @@ struct ShownRegistry<'c> {
     mirrors: &'c [String],
     #[serde(flatten)]
     options: &'c HostOptions,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attestations: Option<&'static str>,
+    #[serde(flatten)]
+    rendition: &'c Rendition,
 }
 
 impl<'c> ShownRegistry<'c> {
     fn new(registry: &'c Registry) -> Self {
-        let Registry { id: _, provider, host, plain_http, credentials, default_path, required, ca_file, mirrors, options, attestations } =
+        let Registry { id: _, provider, host, plain_http, credentials, default_path, required, ca_file, mirrors, options, rendition } =
             registry;
         Self {
             provider: provider.name(),
@@ -96,7 +96,7 @@ impl<'c> ShownRegistry<'c> {
             ca_file: ca_file.as_deref(),
             mirrors,
             options,
-            attestations: (!attestations).then_some("none"),
+            rendition,
         }
     }
 }

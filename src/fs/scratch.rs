@@ -29,12 +29,6 @@ impl Scratch {
         }
     }
 
-    /// Leaves the directory to whoever removes what lies around it.
-    #[must_use]
-    pub fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.path)
-    }
-
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -43,8 +37,6 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            let _leftover = super::remove_tree(&self.path);
-        }
+        let _leftover = super::remove_tree(&self.path);
     }
 }

@@ -1,10 +1,12 @@
 //! `.stagefreight/destinations.json`: every destination with its artifact, policy and credential *name*. Written by
 //! perform, bound by review, read by publish — which therefore never needs the config.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::core::HostOptions;
+use crate::core::{HostOptions, Rendition};
 
 /// Version of the file's JSON form.
 pub const DESTINATIONS_SCHEMA_VERSION: &str = "1";
@@ -62,10 +64,13 @@ pub struct Destination {
     pub target: String,
     /// Artifact id, `docker:app`.
     pub artifact: String,
-    /// Digest of the artifact.
+    /// Digest of what it must hold: the artifact's, or that of what it gets of the artifact.
     pub digest: String,
-    /// Bytes of the artifact's closure.
+    /// Bytes of everything that goes there.
     pub size: u64,
+    /// How what it holds comes from the artifact, where it is not the artifact as it was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Derived>,
     /// Repository path.
     pub path: String,
     /// Tag.
@@ -76,4 +81,21 @@ pub struct Destination {
     pub required: bool,
     /// Why it is a destination.
     pub why: String,
+}
+
+/// What a destination holds instead of the artifact. It follows from the artifact's bytes and the rendition alone, so
+/// that every job comes to the same digests (docs/design/0009-attestation-forms.md).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Derived {
+    /// Digest of the artifact as it was built.
+    pub from: String,
+    /// What of it goes there.
+    pub rendition: Rendition,
+    /// Digests of the attestations that refer to its images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<String>,
+    /// Tags of attestations, each with the digests of the statements that must be found under it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attestation_tags: BTreeMap<String, Vec<String>>,
 }

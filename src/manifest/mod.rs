@@ -33,7 +33,7 @@ pub use artifact::{
 };
 pub use builder::ResultsBuilder;
 pub use builds::{BUILDS_SCHEMA_VERSION, Base, BuildRecord, BuildRecords, Origin};
-pub use destinations::{DESTINATIONS_SCHEMA_VERSION, Destination, DestinationTarget, Destinations};
+pub use destinations::{DESTINATIONS_SCHEMA_VERSION, Derived, Destination, DestinationTarget, Destinations};
 pub use diff::{Change, diff_outputs, diff_results};
 pub use document::DocumentKind;
 pub use error::{ManifestError, Rule, Sentinel};

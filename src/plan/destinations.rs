@@ -7,7 +7,7 @@ use super::types::{PlannedDestination, PlannedTarget, Skipped, WrittenRequiremen
 use super::when::{self, Verdict};
 use super::{Inputs, slug};
 use crate::config::{Build, Publish, Registry, RegistryPublish, Requirements, TagTemplate};
-use crate::core::{Repository, Tag};
+use crate::core::{Platform, Repository, Tag};
 use crate::error::{Error, Result};
 
 /// Destinations in document order, the targets they are at, and what does not apply.
@@ -59,7 +59,7 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
         let Some(registry) = inputs.config.registries.get(registry_id) else {
             return Err(Error::usage(format!("registry `{registry_id}` is not defined")).hint("define it in `registries`"));
         };
-        refuse_attestations(built, registry)?;
+        refuse_unknown_platforms(inputs, built, registry)?;
         let repository = repository(scope, registry, path.as_deref())?;
         for template in tags {
             let tag = tag(scope, template)?;
@@ -75,6 +75,7 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
                 policy: template.policy,
                 required: *required && registry.required,
                 requires: written(*requires),
+                rendition: registry.rendition.clone(),
                 why: why.to_owned(),
             };
             found.push((destination, template.template.as_str()));
@@ -83,13 +84,16 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
     Ok(found)
 }
 
-/// Without its attestations an image's index would be other bytes with another digest than review approves.
-fn refuse_attestations(build: &Build, registry: &Registry) -> Result<()> {
-    if registry.attestations || (build.docker.provenance.is_none() && !build.docker.sbom) {
-        return Ok(());
-    }
-    let text = format!("registry `{}` takes no attestations, and build `{}` makes some", registry.id, build.id);
-    Err(Error::usage(text).hint("taking them out would change the digest: publish a second build without `provenance` and `sbom` there"))
+/// A registry that waits for a platform nobody builds would get less than its config says.
+fn refuse_unknown_platforms(inputs: &Inputs<'_>, build: &Build, registry: &Registry) -> Result<()> {
+    let host = [inputs.surroundings.host_platform.clone()];
+    let built = if build.docker.platforms.is_empty() { &host[..] } else { &build.docker.platforms };
+    let built: Vec<Platform> = built.iter().map(Platform::normalized).collect();
+    let Some(unknown) = registry.rendition.platforms.iter().find(|platform| !built.contains(platform)) else { return Ok(()) };
+    let names: Vec<String> = built.iter().map(ToString::to_string).collect();
+    let text =
+        format!("registry `{}` gets {unknown}, which build `{}` does not make; it makes {}", registry.id, build.id, names.join(", "));
+    Err(Error::usage(text).hint(format!("add {unknown} to the build's `platforms`, or take it out of the registry's")))
 }
 
 fn repository(scope: &Scope<'_>, registry: &Registry, path: Option<&str>) -> Result<Repository> {
@@ -143,19 +147,8 @@ fn remember_target(inputs: &Inputs<'_>, targets: &mut Vec<PlannedTarget>, destin
         return;
     }
     let Some(registry) = inputs.config.registries.get(&destination.target) else { return };
-    let Registry {
-        id,
-        provider,
-        host,
-        plain_http,
-        credentials,
-        default_path: _,
-        required: _,
-        ca_file,
-        mirrors: _,
-        options,
-        attestations: _,
-    } = registry;
+    let Registry { id, provider, host, plain_http, credentials, default_path: _, required: _, ca_file, mirrors: _, options, rendition: _ } =
+        registry;
     targets.push(PlannedTarget {
         name: id.clone(),
         kind: "registry".to_owned(),

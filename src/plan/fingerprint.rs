@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::types::{BuildStep, BuilderKind, Plan, PlannedDestination, PlannedTarget, WrittenRequirements};
 use crate::config::{BuildkitOptions, TagPolicy};
-use crate::core::Digest;
+use crate::core::{Digest, Rendition};
 
 /// SHA-256 (hex) over the JSON of everything that decides the bytes and the destinations: commit, version, builds
 /// with their arguments, labels and builder, targets and destinations. Left out: the run (provider, event, ids, branch
@@ -105,14 +105,29 @@ struct Destination<'a> {
     policy: TagPolicy,
     required: bool,
     requires: WrittenRequirements,
+    #[serde(skip_serializing_if = "Rendition::is_default")]
+    rendition: &'a Rendition,
 }
 
 impl<'a> Destination<'a> {
     fn of(destination: &'a PlannedDestination) -> Self {
         // Host, path and tag are the name; the publish entry's id and the reason decide nothing.
-        let PlannedDestination { name, kind, target, publish: _, build, host: _, path: _, tag: _, policy, required, requires, why: _ } =
-            destination;
-        Self { name, kind, target, build, policy: *policy, required: *required, requires: *requires }
+        let PlannedDestination {
+            name,
+            kind,
+            target,
+            publish: _,
+            build,
+            host: _,
+            path: _,
+            tag: _,
+            policy,
+            required,
+            requires,
+            rendition,
+            why: _,
+        } = destination;
+        Self { name, kind, target, build, policy: *policy, required: *required, requires: *requires, rendition }
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) fn registry(id: &str, host: &str) -> Registry {
         ca_file: None,
         mirrors: Vec::new(),
         options: crate::core::HostOptions::default(),
-        attestations: true,
+        rendition: crate::core::Rendition::default(),
     }
 }
 

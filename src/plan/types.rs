@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{BuildkitOptions, TagPolicy};
-use crate::core::HostOptions;
+use crate::core::{HostOptions, Rendition};
 
 /// Version of the plan's JSON form.
 pub const SCHEMA_VERSION: &str = "1";
@@ -77,8 +77,6 @@ pub enum BuilderKind {
     Buildx,
     /// Our own, without a daemon.
     Embedded,
-    /// Somebody else, before this run: the image is taken over as it is.
-    Adopted,
 }
 
 /// The builder and the reason.
@@ -220,6 +218,9 @@ pub struct PlannedDestination {
     pub required: bool,
     /// What must accompany it.
     pub requires: WrittenRequirements,
+    /// What of the image goes there.
+    #[serde(default, skip_serializing_if = "Rendition::is_default")]
+    pub rendition: Rendition,
     /// One sentence: which condition matched.
     pub why: String,
 }

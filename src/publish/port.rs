@@ -55,9 +55,9 @@ pub enum Inquiry {
 pub struct ApprovedArtifact {
     /// `docker:app`.
     pub id: String,
-    /// Digest of its root.
+    /// Digest of the root these destinations get.
     pub digest: Digest,
-    /// Its OCI layout in the content store, verified.
+    /// The OCI layout it lies in: the artifact's in the content store, or one of what was derived from it.
     pub layout: PathBuf,
     /// Version of the artifact, for tags that only move forward.
     pub version: String,
@@ -66,6 +66,9 @@ pub struct ApprovedArtifact {
     /// What refers to it and goes where it goes (signatures, attestations, SBOMs), in the same layout, approved with it;
     /// subjects before what refers to them.
     pub referrers: Vec<Digest>,
+    /// Attestations that go under tags of their own, each with the manifest of its statements, in the same layout and
+    /// approved with it.
+    pub attestation_tags: Vec<(String, Digest)>,
     /// Destinations at this target, in the order of the plan.
     pub destinations: Vec<Destination>,
 }

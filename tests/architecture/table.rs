@@ -74,7 +74,7 @@ const PUBLISH_VALUES: &[&str] =
     &["Placement", "Placements", "PlacementState", "PlacementError", "Totals", "Reading", "PlaceError", "PlaceErrorKind"];
 
 /// Destinations as perform wrote them: they cross the `Target` port.
-const DESTINATIONS: &[&str] = &["Destination", "DestinationTarget"];
+const DESTINATIONS: &[&str] = &["Destination", "DestinationTarget", "Derived"];
 
 const GIT_FACTS: &[&str] = &["GitFacts", "ReachableTag"];
 

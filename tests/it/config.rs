@@ -74,7 +74,7 @@ fn broken() -> Vec<(&'static str, String)> {
         ("url_with_credentials", with("url: ghcr.io", "url: \"https://me:hunter2@ghcr.io\"")),
         ("token_as_credentials", with("credentials: GHCR", "credentials: \"ghp_abc/123=\"")),
         ("url_with_path", with("url: ghcr.io", "url: https://ghcr.io/acme")),
-        ("bad_registry_options", with("url: ghcr.io", "url: ghcr.io, concurrency: 0, rate: -1, retries: 1000, client_certificate: \"-----BEGIN hunter2\", mirrors: [\"http://a\", \"b/c\"], attestations: referrers, platforms: [linux/amd64]")),
+        ("bad_registry_options", with("url: ghcr.io", "url: ghcr.io, concurrency: 0, rate: -1, retries: 1000, client_certificate: \"-----BEGIN hunter2\", mirrors: [\"http://a\", \"b/c\"], attestations: referrers, platforms: [linux/amd64, linux]")),
         ("unknown_provider", with("provider: ghcr", "provider: gchr")),
         ("unknown_event", with("{ git_tags: [stable] }", "{ git_tags: [stable], events: [tags, pull_requests] }")),
         ("empty_condition", with("{ git_tags: [stable] }", "[{ git_tags: [] }, { events: ['!schedle'] }]")),

@@ -3,7 +3,7 @@
 
 mod support;
 
-mod adopt;
+mod attestation_forms;
 mod backend;
 mod bad_input;
 mod build_errors;
@@ -19,7 +19,6 @@ mod embedded_build;
 mod embedded_registry;
 mod faults;
 mod generated;
-mod init;
 mod inspect;
 mod inventory;
 mod json;

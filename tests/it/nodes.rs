@@ -6,5 +6,5 @@ mod compare;
 mod merging;
 mod parity;
 mod parts;
-mod real;
+pub mod real;
 mod two;

@@ -108,6 +108,7 @@ fn destination(host: &str, tag: &str, policy: &str, digest: &Digest) -> Destinat
         artifact: "docker:app".to_owned(),
         digest: digest.to_string(),
         size: 0,
+        derived: None,
         path: "acme/app".to_owned(),
         tag: tag.to_owned(),
         policy: policy.to_owned(),
@@ -124,6 +125,7 @@ fn artifact(host: &str, layout: PathBuf, digest: &Digest, version: &str, tags: &
         version: version.to_owned(),
         revision: "a".repeat(40),
         referrers: Vec::new(),
+        attestation_tags: Vec::new(),
         destinations: tags.iter().map(|(tag, policy)| destination(host, tag, policy, digest)).collect(),
     }
 }

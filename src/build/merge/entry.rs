@@ -5,15 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::core::oci::Descriptor;
+use crate::core::oci::{Descriptor, attestation};
 use crate::core::{Digest, Platform};
-
-/// BuildKit's mark of an attestation manifest (BuildKit, docs/attestations/attestation-storage.md).
-const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
-/// What it attests.
-const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
-/// The value of the mark.
-const ATTESTATION: &str = "attestation-manifest";
 
 /// What `index.json` of a layout says about its root that an index says nothing of: names and times of the export.
 const OF_THE_LAYOUT: [&str; 4] =
@@ -79,9 +72,7 @@ fn is_empty(annotations: &Option<BTreeMap<String, String>>) -> bool {
 impl Entry {
     /// The digest of the manifest this attestation manifest is about; none for everything else.
     pub fn attests(&self) -> Option<&str> {
-        let annotations = self.annotations.as_ref()?;
-        let attestation = annotations.get(REFERENCE_TYPE).is_some_and(|kind| kind == ATTESTATION);
-        attestation.then(|| annotations.get(REFERENCE_DIGEST).map_or("", String::as_str))
+        attestation::attested_by(self.annotations.as_ref()?)
     }
 
     /// The platform in its usual name; none where the entry does not tell.

@@ -26,7 +26,6 @@ fn screen(gathered: &Gathered) -> String {
         let builder = match step.builder.kind {
             BuilderKind::Buildx => "buildkit",
             BuilderKind::Embedded => "embedded builder",
-            BuilderKind::Adopted => "taken over",
         };
         table.row(["build", &step.id, &step.platforms.join(" "), builder, &step.builder.why]);
         caches(&mut table, step);
@@ -121,6 +120,10 @@ fn manner(policy: TagPolicy, destination: &PlannedDestination) -> String {
     );
     if !destination.required {
         words.push("best effort");
+    }
+    let rendition = destination.rendition.to_string();
+    if !rendition.is_empty() {
+        words.push(&rendition);
     }
     words.join(", ")
 }

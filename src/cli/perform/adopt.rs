@@ -6,7 +6,7 @@ use crate::build::{BuildCx, embedded};
 use crate::cli::session::Session;
 use crate::cli::wire::Wiring;
 use crate::config::TagPolicy;
-use crate::core::Digest;
+use crate::core::{AttestationForm, Digest, Platform};
 use crate::error::{Error, Kind, Result};
 use crate::fs::Scratch;
 use crate::manifest::{Base, BuildRecord, Destination, Origin};
@@ -20,6 +20,7 @@ use crate::store::{ContentStore, Layout};
 pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &ContentStore, step: &BuildStep) -> Result<Option<Made>> {
     let cx = wiring.cx(session, Overrides::default());
     let immutable = plan.destinations.iter().filter(|planned| planned.build == step.id && planned.policy == TagPolicy::Immutable);
+    let immutable = immutable.filter(|planned| holds_the_build(planned, plan, step));
     let mut holders: Vec<(Digest, Destination)> = Vec::new();
     for planned in immutable {
         let destination = bare(planned, step);
@@ -76,6 +77,15 @@ fn bases(session: &Session, step: &BuildStep, scratch: &std::path::Path) -> Opti
     Some(named.into_iter().map(|reference| Base { reference, digest: String::new() }).collect())
 }
 
+// Does it hold what was built, and not only what is made of it for that registry? Where every destination of the build
+// gets the same, and nothing beside it, that may stand for the build.
+fn holds_the_build(planned: &PlannedDestination, plan: &Plan, step: &BuildStep) -> bool {
+    let built: Vec<Platform> = step.platforms.iter().filter_map(|text| text.parse().ok()).collect();
+    let nothing_beside = matches!(planned.rendition.attestations, AttestationForm::Index | AttestationForm::None);
+    let alike = || plan.destinations.iter().filter(|other| other.build == step.id).all(|other| other.rendition == planned.rendition);
+    !planned.rendition.changes(&built, step.provenance.is_some() || step.sbom) || (nothing_beside && alike())
+}
+
 // What reading needs to know of a destination; the digest is what is being asked for.
 fn bare(planned: &PlannedDestination, step: &BuildStep) -> Destination {
     Destination {
@@ -85,6 +95,7 @@ fn bare(planned: &PlannedDestination, step: &BuildStep) -> Destination {
         artifact: format!("docker:{}", step.id),
         digest: String::new(),
         size: 0,
+        derived: None,
         path: planned.path.clone(),
         tag: planned.tag.clone(),
         policy: "immutable".to_owned(),

@@ -1,8 +1,9 @@
 //! Writing down what was made and where it shall go. The outputs manifest comes last of the files that describe it,
 //! so that a reader who sees it finds the rest; an earlier approval is removed first, since it is of other bytes.
 
-use super::{Made, MadeFile, Performed, PerformedArtifact, masked, origin_word};
+use super::{Made, Performed, PerformedArtifact, masked, origin_word};
 use crate::cli::files;
+use crate::cli::rendered::Rendered;
 use crate::cli::session::Session;
 use crate::cli::wire::targets_of;
 use crate::config::TagPolicy;
@@ -16,16 +17,16 @@ use crate::plan::{Plan, PlannedDestination};
 use crate::store::ContentStore;
 
 /// Writes `plan.json`, `destinations.json`, `builds.json` and `outputs.json`.
-pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile]) -> Result<Performed> {
+pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed> {
     let mut outputs = OutputsManifest {
         commit: plan.commit.clone(),
         pipeline: Some(pipeline(plan)),
-        artifacts: Some(made.iter().map(|made| describe(plan, made)).chain(files.iter().map(|file| file.artifact.clone())).collect()),
+        artifacts: Some(made.iter().map(|artifact| describe(plan, artifact)).collect()),
         ..OutputsManifest::default()
     };
     outputs.finalize(session.world.clock.now())?;
-    let destinations = destinations(plan, made, &outputs.checksum);
-    let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
+    let destinations = destinations(plan, made, &outputs.checksum)?;
+    let mut builds: Vec<_> = made.iter().map(|artifact| artifact.record.clone()).collect();
     for build in &mut builds {
         super::mask(&mut build.args);
     }
@@ -47,21 +48,9 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
         commit: plan.commit.clone(),
         outputs_checksum: Some(outputs.checksum.clone()),
         part: None,
-        artifacts: artifacts.chain(files.iter().map(file)).collect(),
+        artifacts: artifacts.collect(),
         destinations: destinations.destinations.len(),
     })
-}
-
-fn file(file: &MadeFile) -> PerformedArtifact {
-    PerformedArtifact {
-        id: file.artifact.id.as_str().to_owned(),
-        digest: file.artifact.digest.clone(),
-        size: file.size,
-        origin: origin_word(file.record.origin),
-        by: file.record.by.clone(),
-        why: String::new(),
-        cache: None,
-    }
 }
 
 /// Writes what an earlier pipeline made down as this pipeline's, which found it equal and whole. The bytes stay; the
@@ -132,17 +121,19 @@ fn describe(plan: &Plan, made: &Made) -> Artifact {
     }
 }
 
-fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Destinations {
+fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Result<Destinations> {
     let mut destinations = Vec::new();
     for planned in &plan.destinations {
         let Some(artifact) = made.iter().find(|artifact| artifact.step.id == planned.build) else { continue };
+        let Rendered { digest, size, derived } = Rendered::of(&artifact.closure, &planned.rendition)?;
         destinations.push(Destination {
             name: planned.name.clone(),
             kind: planned.kind.clone(),
             target: planned.target.clone(),
             artifact: artifact.record.artifact.clone(),
-            digest: artifact.digest.to_string(),
-            size: artifact.closure.size,
+            digest,
+            size,
+            derived,
             path: planned.path.clone(),
             tag: planned.tag.clone(),
             policy: policy_word(planned.policy).to_owned(),
@@ -150,14 +141,14 @@ fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Destinati
             why: planned.why.clone(),
         });
     }
-    Destinations {
+    Ok(Destinations {
         schema_version: DESTINATIONS_SCHEMA_VERSION.to_owned(),
         outputs_checksum: outputs_checksum.to_owned(),
         commit: plan.commit.clone(),
         version: plan.version.version.clone(),
         targets: targets_of(plan),
         destinations,
-    }
+    })
 }
 
 fn policy_word(policy: TagPolicy) -> &'static str {

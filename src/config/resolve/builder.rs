@@ -101,7 +101,7 @@ fn resolve_nodes(nodes: Vec<BuilderNode>, driver: Option<Driver>, cx: &mut Cx) -
     for BuilderNode { endpoint, platforms, driver_opts } in nodes {
         check_endpoint(&endpoint, driver, cx);
         let spans: Vec<Span> = platforms.value.iter().map(|text| text.span).collect();
-        let platforms = parse_platforms(platforms, cx);
+        let platforms = parse_platforms(platforms, "for this machine's platform", cx);
         for (platform, span) in platforms.iter().zip(spans) {
             // An endpoint may hold what must not be printed, so the nodes are not named.
             if resolved.iter().any(|node| node.platforms.contains(platform)) {

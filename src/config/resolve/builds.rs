@@ -101,7 +101,7 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
         dockerfile: dockerfile.and_then(|path| paths::inside(&path, "dockerfile", cx)),
         context: context.and_then(|path| paths::inside(&path, "context", cx)).unwrap_or_else(|| ".".to_owned()),
         target: target.map(|target| target.value),
-        platforms: platforms.map(|platforms| parse_platforms(platforms, cx)).unwrap_or_default(),
+        platforms: platforms.map(|platforms| parse_platforms(platforms, "for this machine's platform", cx)).unwrap_or_default(),
         args: values(build_args, "build argument", scope, cx),
         labels: values(labels, "label", scope, cx),
         builder: builder.map(|builder| match builder {
@@ -131,13 +131,10 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
     (Build { id: id.to_owned(), required: required.unwrap_or(true), depends_on, docker }, needs)
 }
 
-/// Platforms, each once.
-pub fn parse_platforms(platforms: Spanned<Vec<Text>>, cx: &mut Cx) -> Vec<Platform> {
+/// Platforms, each once. `without` says what leaving them out stands for.
+pub fn parse_platforms(platforms: Spanned<Vec<Text>>, without: &str, cx: &mut Cx) -> Vec<Platform> {
     if platforms.value.is_empty() {
-        cx.report(
-            Problem::at(platforms.span, "`platforms` is empty")
-                .hint("leave it out for this machine's platform, or name one: [linux/amd64]"),
-        );
+        cx.report(Problem::at(platforms.span, "`platforms` is empty").hint(format!("leave it out {without}, or name one: [linux/amd64]")));
     }
     let mut parsed: Vec<Platform> = Vec::with_capacity(platforms.value.len());
     for text in platforms.value {

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::builds::parse_platforms;
 use super::templates::{self, Use};
 use super::{Scope, paths};
 use crate::config::decode::{Cx, IdMap};
@@ -10,8 +11,8 @@ use crate::config::resolved::{Registry, RegistryProvider};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
 use crate::config::written::{self, AttestationForm};
-use crate::core::HostOptions;
 use crate::core::reference::{check_host, check_path};
+use crate::core::{self, HostOptions, Platform, Rendition};
 
 /// Resolves the section.
 pub fn resolve(map: IdMap<written::Registry>, scope: &mut Scope<'_>, cx: &mut Cx) -> IndexMap<String, Registry> {
@@ -39,9 +40,9 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         rate,
         retries,
         attestations,
-        // Reported as not supported yet when they were read.
+        platforms,
+        // Reported as not supported yet when it was read.
         native_scan: _,
-        platforms: _,
     } = registry;
     let named = match &provider {
         Some(name) => parse_provider(name, cx).map(Some),
@@ -66,7 +67,7 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         retries: retries.and_then(|count| within(&count, "retries", 0, 100, cx)),
     };
     let mirrors = mirrors.unwrap_or_default().iter().filter_map(|mirror| mirror_host(mirror, cx)).collect();
-    let attestations = attestations.is_none_or(|form| attested(&form, cx));
+    let rendition = rendition(attestations.as_ref(), platforms, cx);
     if let Some(path) = &default_path {
         check_repository_path(path, scope, cx);
     }
@@ -85,7 +86,7 @@ fn one(id: &str, key: Span, registry: written::Registry, scope: &mut Scope<'_>, 
         ca_file,
         mirrors,
         options,
-        attestations,
+        rendition,
     })
 }
 
@@ -110,20 +111,16 @@ fn mirror_host(mirror: &Text, cx: &mut Cx) -> Option<String> {
     Some(host)
 }
 
-/// May images with attestations in their index go there?
-fn attested(form: &Spanned<AttestationForm>, cx: &mut Cx) -> bool {
-    match form.value {
-        AttestationForm::Index => true,
-        AttestationForm::None => false,
-        AttestationForm::Referrers | AttestationForm::Tag => {
-            let name = if form.value == AttestationForm::Tag { "tag" } else { "referrers" };
-            cx.report(
-                Problem::at(form.span, format!("`attestations: {name}` is not supported yet"))
-                    .hint("`index` places them as they were built, beside the image; `none` is for registries that take none"),
-            );
-            true
-        }
-    }
+/// What of an image goes there.
+fn rendition(form: Option<&Spanned<AttestationForm>>, platforms: Option<Spanned<Vec<Text>>>, cx: &mut Cx) -> Rendition {
+    let attestations = form.map_or(core::AttestationForm::Index, |form| match form.value {
+        AttestationForm::Index => core::AttestationForm::Index,
+        AttestationForm::Referrers => core::AttestationForm::Referrers,
+        AttestationForm::Tag => core::AttestationForm::Tag,
+        AttestationForm::None => core::AttestationForm::None,
+    });
+    let platforms = platforms.map(|platforms| parse_platforms(platforms, "for all that were built", cx)).unwrap_or_default();
+    Rendition { attestations, platforms: platforms.iter().map(Platform::normalized).collect() }
 }
 
 /// Checks a path template; one without tokens must be a path registries accept.

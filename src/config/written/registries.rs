@@ -31,23 +31,23 @@ written! {
         retries: Option<Spanned<i64>>,
         /// Ask the registry to scan after a push.
         native_scan: Option<Later<bool>>,
-        /// How attestations of BuildKit are attached: `index`, beside the image; `none`, for images that have none. Default index.
+        /// Where attestations of BuildKit go: `index`, beside the image; `referrers`; `tag`; `none`, nowhere. Default index.
         attestations: Option<Spanned<AttestationForm>>,
-        /// Platforms this registry gets.
-        platforms: Option<Later<Vec<Text>>>,
+        /// Platforms this registry gets. Default: all that were built.
+        platforms: Option<Spanned<Vec<Text>>>,
     }
 }
 
 words! {
     /// How attestations are attached.
     AttestationForm "attestations" {
-        /// In the index, beside the image.
+        /// In the index, beside the image, as they were built.
         Index = "index",
-        /// Not at all.
+        /// Nowhere.
         None = "none",
-        /// As referrers. Not supported yet.
+        /// As referrers of the image.
         Referrers = "referrers",
-        /// Under tags of their own. Not supported yet.
+        /// Under a tag made of the image's digest.
         Tag = "tag",
     }
 }

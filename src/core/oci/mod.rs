@@ -4,6 +4,7 @@
 //! Our own types instead of `oci-spec`'s: one `Digest` type in the whole program, and nothing foreign is refused for
 //! a field we do not use. `oci-spec` checks what we write, as an independent reader, in the tests.
 
+pub mod attestation;
 mod descriptor;
 mod manifest;
 pub mod media_type;

@@ -10,6 +10,14 @@ use crate::registry::error::{RegistryError, RegistryErrorKind};
 use crate::registry::transfer::push_closure;
 use crate::store::{Closure, Layout};
 
+/// Name of a step that brings evidence of these digests. What was completed for one image need not be complete for the
+/// same image with other evidence, so both are in it.
+pub(super) fn name(kind: &str, shared: &Shared, evidence: &[Digest]) -> StepName {
+    let all: Vec<&str> = evidence.iter().map(Digest::as_str).collect();
+    let mark = Digest::of(all.join("\n").as_bytes()).hex()[..12].to_owned();
+    StepName(format!("{kind}:{}/{}@{}+{mark}", shared.client.host(), shared.path, shared.artifact.digest))
+}
+
 /// After the bytes, because some registries want a subject before what refers to it; before every name, so that whoever
 /// sees the tag finds the evidence.
 pub(super) struct EvidenceStep {
@@ -20,7 +28,7 @@ pub(super) struct EvidenceStep {
 
 impl EvidenceStep {
     pub(super) fn new(shared: Shared, bytes: StepName) -> Self {
-        let name = StepName(format!("referrers:{}/{}@{}", shared.client.host(), shared.path, shared.artifact.digest));
+        let name = name("referrers", &shared, &shared.artifact.referrers);
         Self { shared, name, needs: [bytes] }
     }
 

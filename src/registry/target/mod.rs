@@ -1,12 +1,14 @@
 //! A registry as a place to publish to: the implementation of `publish`'s ports.
 //!
-//! Per artifact and repository one step brings the bytes, by digest and without a name, and one what refers to them; then
-//! one step per tag names them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
+//! Per artifact and repository one step brings the bytes, by digest and without a name, and one each what refers to
+//! them and attests them; then one step per tag names them: immutable tags in `Names`, the rest in `Moving`, last and only when the immutable ones stand.
 
+mod attestation_tags;
 mod bytes;
 mod evidence;
 mod forward;
 mod looks;
+mod read;
 mod tag;
 
 use std::collections::BTreeSet;
@@ -14,21 +16,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
-use super::about::About;
 use super::client::{Access, Client, HostSpec};
-use super::error::{RegistryError, RegistryErrorKind};
 use super::pull::pull;
 use super::registries::Registries;
-use crate::core::oci::media_type;
 use crate::core::{BoxFuture, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Destination, DestinationTarget};
 use crate::publish::{ApprovedArtifact, Cx, Depth, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
+use attestation_tags::AttestationTagsStep;
 use bytes::BytesStep;
 use evidence::EvidenceStep;
 use looks::Looks;
+use read::read;
 use tag::TagStep;
 
 /// Repository path and artifact are what steps of one artifact share.
@@ -138,6 +137,11 @@ impl Target for RegistryTarget {
                 first.push(crate::publish::Step::name(&evidence).clone());
                 steps.push(Box::new(evidence));
             }
+            if !artifact.attestation_tags.is_empty() {
+                let attestations = AttestationTagsStep::new(shared.clone(), first[0].clone());
+                first.push(crate::publish::Step::name(&attestations).clone());
+                steps.push(Box::new(attestations));
+            }
             let here = || artifact.destinations.iter().filter(|destination| destination.path == path);
             let names: Vec<_> = here().filter(|destination| !tag::moves(destination)).map(tag::step_name).collect();
             for destination in here() {
@@ -152,7 +156,7 @@ impl Target for RegistryTarget {
     }
 
     fn read<'a>(&'a self, cx: &'a Cx, destination: &'a Destination, depth: Depth) -> BoxFuture<'a, Result<Reading, PlaceError>> {
-        Box::pin(async move { Ok(read(&self.client, &destination.path, &destination.tag, depth, &cx.cancel).await?) })
+        Box::pin(async move { Ok(read(&self.client, destination, depth, &cx.cancel).await?) })
     }
 
     fn fetch<'a>(
@@ -167,50 +171,4 @@ impl Target for RegistryTarget {
             Ok(())
         })
     }
-}
-
-async fn read(client: &Client, path: &str, tag: &str, depth: Depth, cancel: &CancellationToken) -> Result<Reading, RegistryError> {
-    if depth == Depth::Name {
-        let digest = client.head_manifest(path, tag, Access::Pull, cancel).await?;
-        return Ok(Reading { digest, ..Reading::default() });
-    }
-    let Some(found) = client.get_manifest(path, tag, Access::Pull, cancel).await? else { return Ok(Reading::default()) };
-    let mut reading = Reading { digest: Some(found.digest.clone()), ..Reading::default() };
-    if depth == Depth::Closure {
-        reading.missing = first_missing(client, path, &found.manifest, cancel).await?;
-    }
-    // An incomplete image cannot always tell about itself; that it is incomplete is the news.
-    match About::fetch(client, path, &found, cancel).await {
-        Ok(About { revision, version, created }) => Ok(Reading { revision, version, created, ..reading }),
-        Err(error) if error.kind == RegistryErrorKind::NotFound && depth == Depth::Closure => Ok(reading),
-        Err(error) => Err(error),
-    }
-}
-
-/// The first thing that should be reachable from a manifest and is not there, with one HEAD per blob.
-async fn first_missing(
-    client: &Client,
-    path: &str,
-    root: &crate::core::oci::Manifest,
-    cancel: &CancellationToken,
-) -> Result<Option<String>, RegistryError> {
-    let mut pending = vec![root.clone()];
-    let mut seen = std::collections::HashSet::new();
-    while let Some(manifest) = pending.pop() {
-        for blob in manifest.blobs().filter(|blob| !media_type::is_foreign_layer(&blob.media_type)) {
-            if seen.insert(blob.digest.clone()) && !client.has_blob(path, &blob.digest, Access::Pull, cancel).await? {
-                return Ok(Some(format!("blob {}", blob.digest)));
-            }
-        }
-        for child in &manifest.manifests {
-            if !seen.insert(child.digest.clone()) {
-                continue;
-            }
-            match client.get_manifest(path, child.digest.as_str(), Access::Pull, cancel).await? {
-                Some(found) => pending.push(found.manifest),
-                None => return Ok(Some(format!("manifest {}", child.digest))),
-            }
-        }
-    }
-    Ok(None)
 }

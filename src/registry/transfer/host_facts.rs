@@ -24,8 +24,8 @@ pub struct HostFacts {
     pub gate: Gate,
     /// Admits bulk bodies among them.
     pub bulk: Semaphore,
-    /// One update of a fallback tag at a time: our own workers need not race each other.
-    pub fallback_tag: tokio::sync::Mutex<()>,
+    /// One update of a tag that others write too at a time: our own workers need not race each other.
+    pub shared_tag: tokio::sync::Mutex<()>,
     // The most bytes a single request may carry; larger ones were refused with 413.
     most: AtomicU64,
     repositories: Mutex<HashMap<String, Asked>>,
@@ -43,7 +43,7 @@ impl Default for HostFacts {
         Self {
             gate: Gate::default(),
             bulk: Semaphore::new(BULK_AT_A_TIME),
-            fallback_tag: tokio::sync::Mutex::default(),
+            shared_tag: tokio::sync::Mutex::default(),
             most: AtomicU64::new(u64::MAX),
             repositories: Mutex::default(),
         }

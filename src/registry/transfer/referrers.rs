@@ -8,15 +8,12 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::host_facts::HostFacts;
+use super::shared_tag::{SharedTag, with_entries};
 use crate::core::Digest;
 use crate::core::oci::{Descriptor, Manifest, media_type};
-use crate::registry::client::{Access, Client};
-use crate::registry::error::{RegistryError, RegistryErrorKind};
+use crate::registry::client::Client;
+use crate::registry::error::RegistryError;
 use crate::store::{Closure, Layout, StoreError};
-
-/// Other publishers may write the same tag at the same time, and OCI has no compare-and-swap: each of us reads back and
-/// adds itself again. So often, then somebody else is to blame.
-const ATTEMPTS: usize = 6;
 
 /// The fallback tag of a subject.
 pub fn fallback_tag(subject: &Digest) -> String {
@@ -33,52 +30,26 @@ pub async fn list_referrer(
     referrer: &Descriptor,
     cancel: &CancellationToken,
 ) -> Result<u64, RegistryError> {
-    let tag = fallback_tag(subject);
-    let doing = || format!("list {} among what refers to {} in {}/{path}", referrer.digest.short(), subject.short(), client.host());
-    let _ours = facts.fallback_tag.lock().await;
-    let budget = client.budget();
-    let mut writes = 0;
-    for attempt in 0..ATTEMPTS {
-        // Whoever lost a race lets the other finish.
-        if attempt > 0 && !budget.spend(cancel).await {
-            break;
-        }
-        let found = client.get_manifest(path, &tag, Access::Push, cancel).await.map_err(|error| error.context(&doing()))?;
-        let held = found.as_ref().map(|found| &found.manifest);
-        if held.is_some_and(|index| index.manifests.iter().any(|entry| entry.digest == referrer.digest)) {
-            return Ok(writes);
-        }
-        let index =
-            with(held, referrer).map_err(|detail| RegistryError::new(RegistryErrorKind::Rejected, format!("{}: {detail}", doing())))?;
-        writes += 1;
-        match client.put_manifest(path, &tag, &index, &index.digest(), cancel).await {
-            // Reading back is the next turn's look.
-            Ok(_) => {}
-            Err(error) if error.kind == RegistryErrorKind::Ambiguous => {}
-            Err(error) => return Err(error.context(&doing())),
-        }
-        let back = client.get_manifest(path, &tag, Access::Push, cancel).await.map_err(|error| error.context(&doing()))?;
-        if back.is_some_and(|found| found.manifest.manifests.iter().any(|entry| entry.digest == referrer.digest)) {
-            return Ok(writes);
-        }
-    }
-    let message = format!("{}: others keep writing the tag {tag}", doing());
-    Err(RegistryError::new(RegistryErrorKind::Unavailable, message).hint("run it again when the other publishers are done"))
+    let shared = SharedTag {
+        client,
+        facts,
+        path,
+        tag: &fallback_tag(subject),
+        doing: format!("list {} among what refers to {} in {}/{path}", referrer.digest.short(), subject.short(), client.host()),
+        cancel,
+    };
+    let lists = |index: &Manifest| index.manifests.iter().any(|entry| entry.digest == referrer.digest);
+    shared.add(lists, |held| with(held, referrer)).await
 }
 
 /// The index with one entry more.
 fn with(held: Option<&Manifest>, referrer: &Descriptor) -> Result<Manifest, String> {
-    let mut index = match held {
+    let index = match held {
         Some(held) => serde_json::from_slice::<Value>(&held.raw).map_err(|error| error.to_string())?,
-        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] }),
+        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX }),
     };
     let entry = serde_json::to_value(referrer).map_err(|error| error.to_string())?;
-    match index.get_mut("manifests") {
-        Some(Value::Array(entries)) => entries.push(entry),
-        Some(Value::Null) | None => index["manifests"] = json!([entry]),
-        Some(_) => return Err("what is under the fallback tag is not an index".to_owned()),
-    }
-    Manifest::parse(index.to_string().into_bytes()).map_err(|error| error.to_string())
+    with_entries(index, "manifests", vec![entry])
 }
 
 /// What a layout lists that refers to something in the closure, directly or through another referrer: signatures,

@@ -115,6 +115,7 @@ impl Release {
             artifact: "docker:app".to_owned(),
             digest: self.digest.to_string(),
             size: 0,
+            derived: None,
             path: repository.to_owned(),
             tag: (*tag).to_owned(),
             policy: (*policy).to_owned(),
@@ -128,6 +129,7 @@ impl Release {
             version: "1.4.0".to_owned(),
             revision: "a".repeat(40),
             referrers: self.referrers.clone(),
+            attestation_tags: Vec::new(),
             destinations: destinations.collect(),
         }
     }

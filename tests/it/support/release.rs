@@ -19,14 +19,32 @@ pub(crate) struct Registries {
 impl Registries {
     /// As many servers as there are fault plans.
     pub(crate) fn start(plans: Vec<FaultPlan>) -> Self {
+        Self::described(plans.into_iter().map(|faults| (faults, true)).collect())
+    }
+
+    /// Each with its faults, and with or without the referrers API.
+    pub(crate) fn described(plans: Vec<(FaultPlan, bool)>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
         let root = tempfile::tempdir().expect("temporary directory");
         let dirs: Vec<PathBuf> = (0..plans.len()).map(|at| root.path().join(format!("registry-{at}"))).collect();
         let mut servers = Vec::new();
-        for (dir, faults) in dirs.iter().zip(plans) {
-            servers.push(runtime.block_on(Server::start(Options { faults, ..Options::new(dir) })).expect("server"));
+        for (dir, (faults, referrers)) in dirs.iter().zip(plans) {
+            servers.push(runtime.block_on(Server::start(Options { faults, referrers, ..Options::new(dir) })).expect("server"));
         }
         Self { runtime, servers, dirs, _root: root }
+    }
+
+    /// Stops one and starts it again with nothing in it, on the same port.
+    pub(crate) fn empty(&mut self, at: usize, referrers: bool) {
+        let old = self.servers.remove(at);
+        let addr = old.addr;
+        let dir = self.dirs[at].clone();
+        let new = self.runtime.block_on(async move {
+            old.shutdown().await;
+            std::fs::remove_dir_all(&dir).expect("data of the server");
+            Server::start(Options { referrers, addr, ..Options::new(dir) }).await.expect("server on the same port")
+        });
+        self.servers.insert(at, new);
     }
 
     pub(crate) fn two() -> Self {
