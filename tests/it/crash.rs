@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stagefreight::event::{Event, Sink};
+use stagefreight::rehearse::fault::FaultPlan;
 use stagefreight::world::World;
 
+use crate::attestation_forms::adopted::{self, scene};
 use crate::faults::release::{Publisher, Release, TAGS};
 use crate::faults::{readback, row};
 use crate::support::Sf;
@@ -215,4 +217,87 @@ fn sigkill_at_every_request_of_a_release_with_referrers() {
     });
     let crashes = crashes.into_inner();
     assert!(crashes > 60, "only {crashes} crash points: the killer does not listen");
+}
+
+/// A publish by the command, with what is derived for each registry: two registries, one of them without the referrers API,
+/// three tags, two platforms, two statements about each. Killed at every request, published again.
+struct Derived {
+    scene: adopted::Scene,
+    registries: Registries,
+    forms: [&'static str; 2],
+}
+
+/// Only the second registry keeps lists of referrers itself.
+const API: [bool; 2] = [false, true];
+
+impl Derived {
+    fn new(forms: [&'static str; 2]) -> Self {
+        let registries = Registries::described(API.map(|api| (FaultPlan::default(), api)).to_vec());
+        let hosts: Vec<String> = registries.servers.iter().map(stagefreight::rehearse::registry::Running::host).collect();
+        let keys = forms.map(|form| format!(", attestations: {form}"));
+        let scene = scene(&[(&hosts[0], &keys[0]), (&hosts[1], &keys[1])]);
+        // What the seed has, it had before.
+        scene.sf.run(&["publish", "--only", "seed"]).code(0);
+        Self { scene, registries, forms }
+    }
+
+    /// True when it was killed.
+    fn survives(&mut self, n: usize) -> bool {
+        for (at, api) in API.into_iter().enumerate() {
+            self.registries.empty(at, api);
+        }
+        let sf = &self.scene.sf;
+        let state = sf.path().join(".stagefreight");
+        let _none_yet = std::fs::remove_dir_all(state.join("journal"));
+        let _none_yet = std::fs::remove_file(state.join("placements.json"));
+        let killed = publish_until(&sf.path(), &format!("request:{n}"));
+        if killed {
+            sf.run(&["publish"]).code(0);
+        }
+        let digest = self.scene.expected("r0");
+        for (server, form) in self.registries.servers.iter().zip(self.forms) {
+            let visible = readback::tags(server.addr);
+            for tag in adopted::TAGS {
+                assert_eq!(visible.get(tag).map(ToString::to_string).as_deref(), Some(digest.as_str()), "request {n}: {tag}");
+            }
+            for image in &self.scene.image.images {
+                let referrers = readback::referrers(server.addr, image).len();
+                let tagged = visible.contains_key(&format!("sha256-{}.att", image.hex()));
+                let expected = if form == "tag" { (0, true) } else { (2, false) };
+                assert_eq!((referrers, tagged), expected, "request {n}: {form} of {image}");
+            }
+            for (digest, count) in row::arrivals(&server.log().entries()) {
+                assert_eq!(count, 1, "request {n}: {digest} was sent again to a registry that had it");
+            }
+        }
+        killed
+    }
+}
+
+fn survives_with_forms(forms: [&'static str; 2], every: usize) {
+    let next = AtomicU64::new(1);
+    let crashes = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut derived = Derived::new(forms);
+                let step = |n: u64| usize::try_from(n).expect("a small number") * every;
+                while derived.survives(step(next.fetch_add(1, Ordering::SeqCst))) {
+                    assert!(crashes.fetch_add(1, Ordering::SeqCst) < 500, "more than 500 crash points");
+                }
+            });
+        }
+    });
+    let crashes = crashes.into_inner();
+    assert!(crashes > 60 / every as u64, "only {crashes} crash points: the killer does not listen");
+}
+
+#[test]
+fn sigkill_at_every_request_of_a_publish_with_derived_referrers() {
+    survives_with_forms(["referrers", "referrers"], 1);
+}
+
+#[test]
+fn sigkill_at_every_third_request_of_a_publish_with_attestations_under_tags() {
+    survives_with_forms(["tag", "tag"], 3);
 }
