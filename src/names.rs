@@ -30,6 +30,8 @@ pub mod path {
     pub const JOURNAL: &str = ".stagefreight/journal";
     /// The content store (spec/manifest.md §9).
     pub const OBJECTS: &str = ".stagefreight/objects";
+    /// Built programs and archives.
+    pub const DIST: &str = ".stagefreight/dist";
     /// Data of embedded registries and forges.
     pub const REHEARSAL: &str = ".stagefreight/rehearsal";
     /// Held by the one publisher of a workspace.

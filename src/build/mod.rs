@@ -1,6 +1,7 @@
 //! Runs a plan's builds through the `Builder` port: `buildx` (BuildKit) and `embedded` (no daemon). Both end in an
 //! OCI layout; the caller puts it into the content store. `choose` finds out which builder is there and decides.
 
+pub mod adopt;
 pub mod backend;
 pub mod bake;
 pub mod buildctl;
@@ -18,6 +19,7 @@ mod load;
 pub mod merge;
 pub mod nodes;
 mod port;
+pub mod project;
 pub mod solve;
 pub mod spawn;
 mod stored;

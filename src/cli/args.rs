@@ -44,6 +44,8 @@ pub struct Global {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a config from what the repository holds
+    Init(super::commands::init::InitArgs),
     /// Print what will be built and every destination, each with why
     Plan,
     /// Show what the CI says

@@ -27,8 +27,21 @@ pub struct Checked {
     pub builds: usize,
     /// Destinations.
     pub destinations: usize,
+    /// What the config comes to here: the version, each build, and what does not apply.
+    pub explained: Vec<Explained>,
     /// One per target.
     pub targets: Vec<CheckedTarget>,
+}
+
+/// One thing the config comes to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Explained {
+    /// `version`, `build`, or `skip` for a publish entry that does not apply.
+    pub what: &'static str,
+    /// Version, build id, publish entry.
+    pub name: String,
+    /// One sentence.
+    pub why: String,
 }
 
 /// One target's preflight.
@@ -96,8 +109,23 @@ pub async fn check(session: &Session) -> Result<Checked> {
         version: plan.version.version.clone(),
         builds: plan.builds.len(),
         destinations: plan.destinations.len(),
+        explained: explain(plan),
         targets,
     })
+}
+
+fn explain(plan: &Plan) -> Vec<Explained> {
+    let mut explained = vec![Explained { what: "version", name: plan.version.version.clone(), why: plan.version.why.clone() }];
+    explained.extend(plan.builds.iter().map(|step| {
+        let why = format!("{} for {}; {}", step.dockerfile, step.platforms.join(", "), step.builder.why);
+        Explained { what: "build", name: step.id.clone(), why }
+    }));
+    explained.extend(plan.skipped.iter().map(|skipped| Explained {
+        what: "skip",
+        name: skipped.publish.clone(),
+        why: skipped.why.clone(),
+    }));
+    explained
 }
 
 impl Checked {
@@ -120,6 +148,11 @@ impl Checked {
     pub fn screen(&self) -> String {
         let (builds, destinations) = (counted(self.builds, "build"), counted(self.destinations, "destination"));
         let mut text = format!("check  {}  {}   {builds} → {destinations}\n", self.project, self.version);
+        let mut table = Table::indented(2);
+        for explained in &self.explained {
+            table.row([explained.what.to_owned(), explained.name.clone(), explained.why.clone()]);
+        }
+        text.push_str(&table.render());
         let mut table = Table::indented(2);
         for target in &self.targets {
             let effort = if target.required { "" } else { "  best effort" };

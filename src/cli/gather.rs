@@ -14,7 +14,7 @@ use crate::fs;
 use crate::git::{self, GitFacts};
 use crate::names::env;
 use crate::plan::cache::RepositoryId;
-use crate::plan::{self, BuilderChoice, DockerfileFacts, Inputs, Plan, Surroundings};
+use crate::plan::{self, BuilderChoice, BuilderKind, DockerfileFacts, Inputs, Plan, Surroundings};
 use crate::process::Child;
 
 /// GitHub delivers payloads of at most 25 MB.
@@ -44,11 +44,15 @@ pub async fn gather(session: &Session) -> Result<Gathered> {
 
 /// The same for a run that builds some platforms alone: the plan is that of the whole, with the caches of this run.
 pub async fn gather_part(session: &Session, part: &[Platform]) -> Result<Gathered> {
-    let mut config = load::config(session)?;
+    Box::pin(gather_with(session, load::config(session)?, part, &BTreeMap::new())).await
+}
+
+/// The same with a config at hand, where others made some of its builds: build id → who made it.
+pub async fn gather_with(session: &Session, mut config: Config, part: &[Platform], adopted: &BTreeMap<String, String>) -> Result<Gathered> {
     bake(session, &mut config).await?;
     let context = context(session)?;
     // Both wait for other processes, and neither needs the other.
-    let (git, surroundings) = tokio::join!(read_git(session), surroundings(session, &config));
+    let (git, surroundings) = tokio::join!(read_git(session), surroundings(session, &config, adopted));
     let git = git?;
     let context = plan::complete(context, &git);
     let repository = RepositoryId::find(&context, &git, &session.directory);
@@ -115,10 +119,10 @@ fn payload(session: &Session, path: &str) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-async fn surroundings(session: &Session, config: &Config) -> Result<Surroundings> {
+async fn surroundings(session: &Session, config: &Config, adopted: &BTreeMap<String, String>) -> Result<Surroundings> {
     let directory = session.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = dockerfiles(session, config)?;
-    let builders = builders(session, config, &files).await?;
+    let builders = builders(session, config, &files, adopted).await?;
     let facts = files.iter().map(|(path, text)| DockerfileFacts { path: path.clone(), args: embedded::declared_args(text) }).collect();
     Ok(Surroundings {
         dockerfiles: facts,
@@ -155,13 +159,20 @@ fn unreadable(error: &PathError) -> Error {
     Error::usage(error.to_string()).hint("a Dockerfile is a text file of at most 1 MiB; check `dockerfile` and its permissions")
 }
 
-async fn builders(session: &Session, config: &Config, files: &[(String, String)]) -> Result<BTreeMap<String, BuilderChoice>> {
+async fn builders(
+    session: &Session,
+    config: &Config,
+    files: &[(String, String)],
+    adopted: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, BuilderChoice>> {
+    let mut builders: BTreeMap<String, BuilderChoice> =
+        adopted.iter().map(|(id, by)| (id.clone(), BuilderChoice { kind: BuilderKind::Adopted, why: by.clone() })).collect();
+    let built = || config.builds.values().filter(move |build| !adopted.contains_key(&build.id));
     // Asking BuildKit takes time: not for builds that want something else.
-    let asks = config.builds.values().any(|build| build.docker.builder.as_deref() != Some("embedded"));
+    let asks = built().any(|build| build.docker.builder.as_deref() != Some("embedded"));
     let available =
         if asks { build::Available::from(session.resolution(&config.builder).await?.as_ref()) } else { build::Available::unasked() };
-    let mut builders = BTreeMap::new();
-    for build in config.builds.values() {
+    for build in built() {
         let Some(text) = dockerfile_of(build, files) else { continue };
         let docker = &build.docker;
         let obstacle = embedded::needs_buildkit(text, docker.target.as_deref());

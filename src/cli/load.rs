@@ -31,6 +31,17 @@ pub fn config(session: &Session) -> Result<Config> {
     }
 }
 
+/// The same where nothing need be built: without a file, and without a Dockerfile to assume one from, the empty config.
+pub fn config_or_none(session: &Session) -> Result<Config> {
+    if session.config_named || fs::exists(&session.config) {
+        return config(session);
+    }
+    match read(session) {
+        Ok(Loaded::Assumed(config)) => Ok(config),
+        _ => Ok(Config { assumed: true, ..Config::default() }),
+    }
+}
+
 /// Reads the config without deciding what its problems mean.
 pub fn read(session: &Session) -> Result<Loaded> {
     if !fs::exists(&session.config) {

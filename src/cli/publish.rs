@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::dist;
 use super::files;
 use super::perform::take_lock;
 use super::rendered::{AtHand, Workshop};
@@ -13,7 +14,7 @@ use super::wire::Wiring;
 use crate::core::Timestamp;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, OutputsManifest};
+use crate::manifest::{ArtifactId, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Outcome, OutputsManifest};
 use crate::names;
 use crate::publish::{
     ApprovedArtifact, Engine, Entry, EntryKind, History, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError,
@@ -64,6 +65,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let wiring = Wiring::of_destinations(session, destinations).await?;
     let mut workshop = Workshop::new(ContentStore::new(&session.directory), session.path(names::path::ROOT));
     let artifacts = resolve(&mut workshop, outputs, destinations, &chosen)?;
+    let built = dist::outcomes(&session.directory, outputs)?;
     let steps: Vec<Box<dyn Step>> = artifacts
         .iter()
         .flat_map(|(target, artifact)| wiring.target(target).map(|target| target.bind(artifact)).unwrap_or_default())
@@ -94,7 +96,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let earlier = earlier_placements(session, &outputs.checksum);
     let placements = place(session, &approved, &chosen, &reports, &earlier, run_id, (started_at, now), options.dry_run);
     if !options.dry_run {
-        write_records(session, outputs, &placements, now)?;
+        write_records(session, outputs, &placements, built, now)?;
         if let Some(journal) = &journal {
             let detail = Some(format!("{} of {} complete", placements.totals.complete, placements.totals.expected));
             journal.write(now, Entry { detail, ..Entry::new(EntryKind::RunFinished) })?;
@@ -274,9 +276,15 @@ fn reported(blank: Placement, report: &StepReport, now: Timestamp) -> Placement 
     }
 }
 
-fn write_records(session: &Session, outputs: &OutputsManifest, placements: &Placements, now: Timestamp) -> Result<()> {
+fn write_records(
+    session: &Session,
+    outputs: &OutputsManifest,
+    placements: &Placements,
+    built: Vec<(ArtifactId, Outcome)>,
+    now: Timestamp,
+) -> Result<()> {
     files::write(&session.directory, names::path::PLACEMENTS, placements)?;
-    let results = to_results(outputs, placements)?;
+    let results = to_results(outputs, placements, built)?;
     files::write_bytes(&session.directory, names::path::RESULTS, &results.into_file(now)?)
 }
 

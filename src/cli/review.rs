@@ -1,9 +1,11 @@
 //! Review: reads and hashes every byte of the outputs, gathers the facts the policy asks for, and writes the verdict.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
+use super::dist;
 use super::files;
 use super::load;
 use super::rendered;
@@ -25,7 +27,7 @@ const MAX_CONFIG: u64 = 8 * 1024 * 1024;
 /// Runs review and writes `review.json`, also when it refuses.
 pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
     let workspace = &session.directory;
-    let config = load::config(session)?;
+    let config = load::config_or_none(session)?;
     let outputs_bytes = files::need(workspace, names::path::OUTPUTS, "perform")?;
     let destinations_bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
     let outputs = files::outputs(&outputs_bytes)?;
@@ -36,7 +38,8 @@ pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
     }
     let records = records(session, &outputs)?;
     let store = ContentStore::new(workspace);
-    let artifacts: Vec<ArtifactFacts> = outputs.artifacts().iter().map(|artifact| facts(&store, &outputs, artifact, &records)).collect();
+    let artifacts: Vec<ArtifactFacts> =
+        outputs.artifacts().iter().map(|artifact| facts(workspace, &store, &outputs, artifact, &records)).collect();
     check_destinations(&store, &outputs, &destinations)?;
     let pipeline = outputs.pipeline.as_ref().map(|pipeline| pipeline.id.as_str()).filter(|id| !id.is_empty());
     let subject = Subject {
@@ -131,6 +134,7 @@ fn check_destinations(store: &ContentStore, outputs: &OutputsManifest, destinati
 }
 
 fn facts(
+    workspace: &Path,
     store: &ContentStore,
     outputs: &OutputsManifest,
     artifact: &Artifact,
@@ -149,7 +153,7 @@ fn facts(
         ..ArtifactFacts::default()
     };
     if artifact.kind != ArtifactKind::Docker {
-        facts.damage = Some(format!("it is of kind {}, whose bytes review cannot read yet", artifact.kind));
+        facts.damage = dist::check(workspace, artifact).err();
         return facts;
     }
     let read = artifact.digest.parse::<Digest>().map_err(|error| error.to_string()).and_then(|digest| {

@@ -73,6 +73,7 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("config check", of::<commands::config::Verdict>("config check")),
         ("config show", of::<commands::config::ShownConfig<'static>>("config show")),
         ("copy", of::<commands::copy::Copied>("copy")),
+        ("init", of::<super::init::Initialised>("init")),
         ("inspect", of::<commands::inspected::Inspected<'static>>("inspect")),
         ("inventory", of::<commands::inventory::Inventories>("inventory")),
         ("manifest diff", of::<commands::manifest::Difference>("manifest diff")),

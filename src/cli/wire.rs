@@ -162,6 +162,10 @@ impl Wiring {
                 let stored: Arc<dyn BaseImages> = Arc::new(StoredBaseImages::new(ContentStore::new(&session.directory)));
                 Box::new(embedded::Embedded::new(vec![stored, Arc::clone(&self.bases)]))
             }
+            BuilderKind::Adopted => {
+                return Err(Error::failed(format!("build {} was made elsewhere, and its image is not here", step.id))
+                    .hint("name it: `stagefreight perform --from PATH`"));
+            }
             BuilderKind::Buildx => {
                 let lease = self.lease.get_or_try_init(|| lease(session, &self.settings, repository)).await?;
                 Box::new(build::leased(&session.world, lease, None))

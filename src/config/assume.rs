@@ -60,7 +60,7 @@ pub fn assume(project_name: &str, dockerfiles: &[String]) -> Result<Config> {
 }
 
 /// The repository's name as an id: its last part, lower case, other characters as `-`.
-fn build_id(project_name: &str) -> String {
+pub fn build_id(project_name: &str) -> String {
     let last = project_name.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let last = last.strip_suffix(".git").unwrap_or(last);
     let id: String = last

@@ -18,7 +18,7 @@ mod vars;
 pub mod written;
 mod yaml;
 
-pub use assume::{assume, is_dockerfile};
+pub use assume::{assume, build_id, is_dockerfile};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
     Backend, BaseImagePattern, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions, CacheExport, CacheKeep, CacheMode,

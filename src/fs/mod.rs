@@ -21,7 +21,7 @@ pub use read::{exists, is_dir, is_executable, is_file, is_present, open, read_bo
 pub use scratch::Scratch;
 pub use sequential::{read_without_waiting, will_read_in_order};
 pub use stream::{create_new, read_link};
-pub use walk::{Entry, EntryKind, walk};
+pub use walk::{Entry, EntryKind, walk, walk_at_most};
 
 /// The outcome of every file operation.
 pub type Result<T> = std::result::Result<T, crate::core::PathError>;

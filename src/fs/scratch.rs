@@ -29,6 +29,12 @@ impl Scratch {
         }
     }
 
+    /// Leaves the directory to whoever removes what lies around it.
+    #[must_use]
+    pub fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.path)
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -37,6 +43,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _leftover = super::remove_tree(&self.path);
+        if !self.path.as_os_str().is_empty() {
+            let _leftover = super::remove_tree(&self.path);
+        }
     }
 }

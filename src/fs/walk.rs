@@ -33,8 +33,13 @@ pub struct Entry {
 
 /// Everything below `root`, directories before their contents, names in byte order. `enter` decides by relative path
 /// whether a directory is descended into.
-#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
 pub fn walk(root: &Path, enter: &dyn Fn(&Path) -> bool) -> Result<Vec<Entry>> {
+    Ok(walk_at_most(root, usize::MAX, enter)?.unwrap_or_default())
+}
+
+/// The same for what others filled: `None` when there are more than `most` entries. Reading ends there.
+#[expect(clippy::disallowed_methods, reason = "fs is the one way to files")]
+pub fn walk_at_most(root: &Path, most: usize, enter: &dyn Fn(&Path) -> bool) -> Result<Option<Vec<Entry>>> {
     let mut entries = Vec::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(relative) = pending.pop() {
@@ -43,6 +48,9 @@ pub fn walk(root: &Path, enter: &dyn Fn(&Path) -> bool) -> Result<Vec<Entry>> {
         let mut names = Vec::new();
         for entry in listing {
             names.push(entry.map_err(PathError::at("read directory", &dir))?.file_name());
+            if names.len() > most.saturating_sub(entries.len()) {
+                return Ok(None);
+            }
         }
         names.sort();
         let mut below = Vec::new();
@@ -63,5 +71,5 @@ pub fn walk(root: &Path, enter: &dyn Fn(&Path) -> bool) -> Result<Vec<Entry>> {
         }
         pending.extend(below.into_iter().rev());
     }
-    Ok(entries)
+    Ok(Some(entries))
 }

@@ -4,8 +4,10 @@
 mod ancestry;
 mod distance;
 mod facts;
+mod origin;
 mod read;
 
 pub use ancestry::ancestry;
 pub use facts::{GitFacts, ReachableTag};
+pub use origin::{Origin, origin};
 pub use read::read;

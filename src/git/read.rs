@@ -142,7 +142,7 @@ impl Git<'_> {
     }
 }
 
-fn not_run(error: ChildError) -> Error {
+pub(super) fn not_run(error: ChildError) -> Error {
     let missing = matches!(error, ChildError::NotFound(_));
     let error = Error::from(error).context("cannot read the git repository");
     if missing { error.hint("install git, or use the stagefreight image, which brings it") } else { error }
@@ -163,7 +163,7 @@ fn tag_line(line: &str) -> Option<(String, String)> {
 }
 
 /// An address without user information. `git@host:path` names no secret and stays.
-fn without_user(url: &str) -> String {
+pub(super) fn without_user(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));

@@ -29,7 +29,7 @@ pub struct BuildRecord {
     pub artifact: String,
     /// Where the bytes come from.
     pub origin: Origin,
-    /// Builder that made them, or the destination they were adopted from.
+    /// Builder that made them, or the destination or the files they were adopted from.
     pub by: String,
     /// Base images; `None` when they are not known (adopted bytes).
     pub bases: Option<Vec<Base>>,
@@ -43,7 +43,7 @@ pub struct BuildRecord {
 pub enum Origin {
     /// Built by this run.
     Built,
-    /// Taken by digest from an immutable destination that already held our revision.
+    /// Taken as it is: by digest from an immutable destination that already held our revision, or from another builder.
     Adopted,
 }
 

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::fingerprint::{self, clean};
 use super::template::Scope;
-use super::types::BuildStep;
+use super::types::{BuildStep, BuilderKind};
 use super::{DockerfileFacts, Inputs, cache};
 use crate::config::{Build, BuildkitOptions, DockerBuild};
 use crate::core::Timestamp;
@@ -49,7 +49,11 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
     // No `..`: a new setting must reach the plan or be named here.
     let Build { id, required, depends_on: _, docker } = build;
     let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression, buildkit } = docker;
-    let file = find_dockerfile(inputs, dockerfile.as_deref())?;
+    let choice = inputs.surroundings.builders.get(id).unwrap_or(&inputs.surroundings.default_builder);
+    let adopted = choice.kind == BuilderKind::Adopted;
+    // What others built is not said to come from the Dockerfile that happens to be here.
+    let unknown = DockerfileFacts { path: String::new(), args: Vec::new() };
+    let file = if adopted { &unknown } else { find_dockerfile(inputs, dockerfile.as_deref())? };
     inside(context, "context")?;
     let platforms: Vec<String> = if platforms.is_empty() {
         vec![inputs.surroundings.host_platform.to_string()]
@@ -58,8 +62,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
     };
     let args = arguments(scope, source_date, file, args)?;
     let plan_digest = fingerprint::of_build(id, &file.path, context, target.as_deref(), &platforms, &args);
-    let labels = image_labels(scope, source_date, labels, plan_digest)?;
-    let choice = inputs.surroundings.builders.get(id).unwrap_or(&inputs.surroundings.default_builder);
+    let labels = if adopted { BTreeMap::new() } else { image_labels(scope, source_date, labels, plan_digest)? };
     let cache = cache::of_build(inputs, id, &platforms, choice.kind)?;
     Ok(BuildStep {
         id: id.clone(),
@@ -71,7 +74,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
             all
         }),
         dockerfile: file.path.clone(),
-        context: clean(context),
+        context: if adopted { String::new() } else { clean(context) },
         target: target.clone(),
         platforms,
         args,

@@ -77,6 +77,8 @@ pub enum BuilderKind {
     Buildx,
     /// Our own, without a daemon.
     Embedded,
+    /// Somebody else, before this run: the image is taken over as it is.
+    Adopted,
 }
 
 /// The builder and the reason.

@@ -2,19 +2,25 @@
 
 use super::placements::{Placement, PlacementState, Placements};
 use crate::error::Result;
-use crate::manifest::{Outcome, OutcomeStatus, OutcomeTarget, OutcomeType, OutputsManifest, PushOutcome, ResultsBuilder, ResultsManifest};
+use crate::manifest::{
+    ArtifactId, Outcome, OutcomeStatus, OutcomeTarget, OutcomeType, OutputsManifest, PushOutcome, ResultsBuilder, ResultsManifest,
+};
 
 /// How a digest at a registry was read (spec/manifest.md §7 `observed_by`).
 const OBSERVED_BY: &str = "registry-api";
 
-/// The results of these outputs: one push outcome per registry destination, in the order of the plan.
-pub fn to_results(outputs: &OutputsManifest, placements: &Placements) -> Result<ResultsManifest> {
+/// The results of these outputs: one push outcome per registry destination, in the order of the plan, then what is said of
+/// built files.
+pub fn to_results(outputs: &OutputsManifest, placements: &Placements, files: Vec<(ArtifactId, Outcome)>) -> Result<ResultsManifest> {
     let mut builder = ResultsBuilder::default();
     for placement in &placements.destinations {
         // Review made sure that every destination names an artifact of these outputs.
         if let Some(artifact) = outputs.artifacts().iter().find(|artifact| artifact.id.as_str() == placement.artifact) {
             builder.record(&artifact.id, outcome(placement));
         }
+    }
+    for (artifact, outcome) in files {
+        builder.record(&artifact, outcome);
     }
     Ok(builder.build(outputs)?)
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod adopt;
 mod attestation_forms;
 mod backend;
 mod bad_input;
@@ -19,6 +20,7 @@ mod embedded_build;
 mod embedded_registry;
 mod faults;
 mod generated;
+mod init;
 mod inspect;
 mod inventory;
 mod json;

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod config;
 pub mod copy;
 pub mod diff;
+pub mod init;
 pub mod inspect;
 pub(in crate::cli) mod inspected;
 mod inspected_screen;
@@ -56,6 +57,7 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Status(args) => status::run(session, &args),
         Command::Store(command) => store::run(session, command),
         Command::Completions(args) => completions::run(session, &args),
+        Command::Init(args) => init::run(session, &args),
         Command::Inspect(args) => inspect::run(session, &args),
         Command::Inventory(args) => inventory::run(session, &args),
         Command::Config(command) => config::run(session, command),

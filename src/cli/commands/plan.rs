@@ -26,6 +26,7 @@ fn screen(gathered: &Gathered) -> String {
         let builder = match step.builder.kind {
             BuilderKind::Buildx => "buildkit",
             BuilderKind::Embedded => "embedded builder",
+            BuilderKind::Adopted => "taken over",
         };
         table.row(["build", &step.id, &step.platforms.join(" "), builder, &step.builder.why]);
         caches(&mut table, step);

@@ -4,6 +4,7 @@
 mod adopt;
 mod cached;
 mod failed;
+mod from;
 mod make;
 pub mod parts;
 mod record;
@@ -14,7 +15,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::gather::{Gathered, gather_part};
+use super::gather::{Gathered, gather_part, gather_with};
 use super::session::Session;
 use super::wire::Wiring;
 use crate::build::cache::CacheResolution;
@@ -22,14 +23,16 @@ use crate::core::{Digest, Platform};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::fs::{Lock, LockError};
-use crate::manifest::{BuildRecord, Origin};
+use crate::manifest::{Artifact, BuildRecord, Origin};
 use crate::names;
-use crate::plan::{BuildStep, Plan};
+use crate::plan::{BuildStep, BuilderKind, Plan};
 use crate::report::{Table, counted};
 use crate::store::{Closure, ContentStore};
 
 pub use cached::{BuildCache, CACHE_SCHEMA_VERSION, CacheReport};
 pub use failed::{FAILURE_SCHEMA_VERSION, FailureDetail};
+use from::Adoption;
+pub use from::Source;
 
 /// What perform was asked to do.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +41,8 @@ pub struct Options {
     pub rebuild: bool,
     /// Build these platforms alone, as a part that `merge` joins with others; empty = everything.
     pub platforms: Vec<Platform>,
+    /// What others built: taken over instead of building it.
+    pub from: Vec<Source>,
 }
 
 /// What perform did.
@@ -88,20 +93,36 @@ pub(super) struct Made {
     cache: Option<BuildCache>,
 }
 
+/// A file in its place below `.stagefreight/dist`.
+pub(super) struct MadeFile {
+    artifact: Artifact,
+    record: BuildRecord,
+    size: u64,
+}
+
 /// Runs perform.
 pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
-    let gathered = Box::pin(gather_part(session, &options.platforms)).await?;
+    let (adoption, gathered) = if options.from.is_empty() {
+        (None, Box::pin(gather_part(session, &options.platforms)).await?)
+    } else {
+        let mut config = super::load::config_or_none(session)?;
+        let adoption = Adoption::read(session, &options.from, &config)?;
+        adoption.settle(session, &mut config)?;
+        let gathered = Box::pin(gather_with(session, config, &[], &adoption.builds())).await?;
+        adoption.check(session, &gathered.plan)?;
+        (Some(adoption), gathered)
+    };
     let plan = &gathered.plan;
-    if plan.builds.is_empty() {
+    if plan.builds.is_empty() && !adoption.as_ref().is_some_and(Adoption::has_files) {
         return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));
     }
     let _lock = take_lock(&session.directory)?;
-    let outcome = Box::pin(run(session, options, &gathered)).await;
+    let outcome = Box::pin(run(session, options, &gathered, adoption.as_ref())).await;
     failed::remember(session, outcome.as_ref().err())?;
     outcome
 }
 
-async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result<Performed> {
+async fn run(session: &Session, options: Options, gathered: &Gathered, adoption: Option<&Adoption>) -> Result<Performed> {
     let plan = &gathered.plan;
     let store = ContentStore::new(&session.directory);
     let clean = !gathered.git.dirty;
@@ -109,6 +130,7 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
     let steps = if whole { plan.builds.clone() } else { parts::narrow(plan, &options.platforms)? };
     if clean
         && !options.rebuild
+        && adoption.is_none()
         && let Some(performed) =
             if whole { reuse::reuse(session, plan, &store)? } else { parts::reuse_part(session, plan, &options.platforms, &steps, &store)? }
     {
@@ -119,14 +141,20 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
         // Before the first build begins: what is missing for the last one would be found out late.
         crate::build::solve::check_secrets(&session.world, &session.directory, step)?;
     }
-    crate::cli::cleanup::before_building(session, &gathered.config).await?;
+    if steps.iter().any(|step| step.builder.kind != BuilderKind::Adopted) {
+        crate::cli::cleanup::before_building(session, &gathered.config).await?;
+    }
     let wiring = Wiring::of_plan(session, plan).await?.with_config(session, &gathered.config);
     let mut made = Vec::new();
     for step in &steps {
         let title = format!("build {}", step.id);
         session.events.emit(Event::GroupStarted { title: title.clone() });
         let started = std::time::Instant::now();
-        let outcome = one(session, gathered, &wiring, &store, &made, step, clean && !options.rebuild).await;
+        let outcome = match adoption.map_or(Ok(None), |adoption| adoption.image(session, &store, step)) {
+            Ok(None) => one(session, gathered, &wiring, &store, &made, step, clean && !options.rebuild).await,
+            Ok(Some(taken)) => Ok(taken),
+            Err(error) => Err(error),
+        };
         outcome.as_ref().err().into_iter().for_each(|error| failed::annotate(session, error));
         session.events.emit(Event::GroupFinished { title, elapsed: started.elapsed() });
         match outcome {
@@ -144,7 +172,8 @@ async fn run(session: &Session, options: Options, gathered: &Gathered) -> Result
         cached::tidy(session, gathered, &wiring, &made).await;
         return Ok(performed);
     }
-    let performed = record::record(session, plan, &made)?;
+    let files = adoption.map_or(Ok(Vec::new()), |adoption| adoption.land(session, plan))?;
+    let performed = record::record(session, plan, &made, &files)?;
     // Parts of another day must not be joined over the whole.
     crate::fs::remove_tree(&session.path(names::path::PARTS))?;
     cached::record(session, &performed, &made)?;

@@ -1,7 +1,7 @@
 //! Writing down what was made and where it shall go. The outputs manifest comes last of the files that describe it,
 //! so that a reader who sees it finds the rest; an earlier approval is removed first, since it is of other bytes.
 
-use super::{Made, Performed, PerformedArtifact, masked, origin_word};
+use super::{Made, MadeFile, Performed, PerformedArtifact, masked, origin_word};
 use crate::cli::files;
 use crate::cli::rendered::Rendered;
 use crate::cli::session::Session;
@@ -17,16 +17,16 @@ use crate::plan::{Plan, PlannedDestination};
 use crate::store::ContentStore;
 
 /// Writes `plan.json`, `destinations.json`, `builds.json` and `outputs.json`.
-pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed> {
+pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile]) -> Result<Performed> {
     let mut outputs = OutputsManifest {
         commit: plan.commit.clone(),
         pipeline: Some(pipeline(plan)),
-        artifacts: Some(made.iter().map(|artifact| describe(plan, artifact)).collect()),
+        artifacts: Some(made.iter().map(|made| describe(plan, made)).chain(files.iter().map(|file| file.artifact.clone())).collect()),
         ..OutputsManifest::default()
     };
     outputs.finalize(session.world.clock.now())?;
     let destinations = destinations(plan, made, &outputs.checksum)?;
-    let mut builds: Vec<_> = made.iter().map(|artifact| artifact.record.clone()).collect();
+    let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
     for build in &mut builds {
         super::mask(&mut build.args);
     }
@@ -48,9 +48,21 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made]) -> Result<Performed
         commit: plan.commit.clone(),
         outputs_checksum: Some(outputs.checksum.clone()),
         part: None,
-        artifacts: artifacts.collect(),
+        artifacts: artifacts.chain(files.iter().map(file)).collect(),
         destinations: destinations.destinations.len(),
     })
+}
+
+fn file(file: &MadeFile) -> PerformedArtifact {
+    PerformedArtifact {
+        id: file.artifact.id.as_str().to_owned(),
+        digest: file.artifact.digest.clone(),
+        size: file.size,
+        origin: origin_word(file.record.origin),
+        by: file.record.by.clone(),
+        why: String::new(),
+        cache: None,
+    }
 }
 
 /// Writes what an earlier pipeline made down as this pipeline's, which found it equal and whole. The bytes stay; the

@@ -67,8 +67,8 @@ pub(in crate::plan) fn of_build(inputs: &Inputs<'_>, build: &str, platforms: &[S
         CacheMode::Shared => (false, true),
         CacheMode::Hybrid => (true, true),
     };
-    // The embedded builder runs nothing, so there is nothing it could find in a cache.
-    if builder == BuilderKind::Embedded {
+    // The embedded builder runs nothing, so there is nothing it could find in a cache; nor is there for what others built.
+    if builder != BuilderKind::Buildx {
         return Ok(PlannedCache::default());
     }
     let mut planned = PlannedCache { mode: cache.mode.name().to_owned(), ..PlannedCache::default() };

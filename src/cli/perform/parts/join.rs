@@ -50,7 +50,7 @@ pub fn join(session: &Session, dirs: &[PathBuf]) -> Result<Performed> {
             Err(error) => return Err(error),
         }
     }
-    record::record(session, plan, &made)
+    record::record(session, plan, &made, &[])
 }
 
 fn pieces<'a>(found: &'a [Found], step: &BuildStep) -> Result<Vec<Piece<'a>>> {
