@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sbom: false,
         compression: "gzip".to_owned(),
         buildkit: stagefreight::config::BuildkitOptions::default(),
+        stage: Vec::new(),
         cache: stagefreight::plan::PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Embedded, why: "measured".to_owned() },
     };

@@ -32,6 +32,10 @@ pub mod path {
     pub const OBJECTS: &str = ".stagefreight/objects";
     /// Built programs and archives.
     pub const DIST: &str = ".stagefreight/dist";
+    /// Digests of the archives, in the form of `sha256sum`.
+    pub const SUMS: &str = ".stagefreight/dist/SHA256SUMS";
+    /// Where builds write before their files are complete.
+    pub const MAKING: &str = ".stagefreight/making";
     /// Data of embedded registries and forges.
     pub const REHEARSAL: &str = ".stagefreight/rehearsal";
     /// Held by the one publisher of a workspace.

@@ -107,7 +107,7 @@ pub async fn check(session: &Session) -> Result<Checked> {
     Ok(Checked {
         project: plan.project.clone(),
         version: plan.version.version.clone(),
-        builds: plan.builds.len(),
+        builds: plan.build_count(),
         destinations: plan.destinations.len(),
         explained: explain(plan),
         targets,

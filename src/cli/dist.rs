@@ -4,11 +4,17 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use super::files;
+use super::session::Session;
 use crate::core::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::manifest::{ArchiveOutcome, Artifact, ArtifactKind, BinaryOutcome, Outcome, OutcomeStatus, OutcomeType, OutputsManifest};
+use crate::manifest::{
+    ArchiveOutcome, Artifact, ArtifactKind, BUILDS_SCHEMA_VERSION, BinaryOutcome, BuildRecord, BuildRecords, Outcome, OutcomeStatus,
+    OutcomeType, OutputsManifest, ResultsManifest,
+};
 use crate::names;
+use crate::report::counted;
 
 const PIECE: usize = 256 * 1024;
 
@@ -20,8 +26,11 @@ pub fn path_of(artifact: &Artifact) -> Option<&str> {
 
 /// Hashes an artifact's file: how many bytes it has, or what is wrong with it.
 pub fn check(workspace: &Path, artifact: &Artifact) -> Result<u64, String> {
-    let path = path_of(artifact).ok_or("it names no file")?;
-    let digest: Digest = artifact.digest.parse().map_err(|error| format!("{error}"))?;
+    compare(workspace, path_of(artifact).ok_or("it names no file")?, &artifact.digest)
+}
+
+fn compare(workspace: &Path, path: &str, digest: &str) -> Result<u64, String> {
+    let digest: Digest = digest.parse().map_err(|error| format!("{error}"))?;
     let (mut file, size) = open(workspace, path)?;
     let mut hash = digest.digester();
     let mut buffer = vec![0; PIECE];
@@ -34,6 +43,35 @@ pub fn check(workspace: &Path, artifact: &Artifact) -> Result<u64, String> {
     }
     let found = hash.finish();
     if found == digest { Ok(size) } else { Err(format!("{path} hashes to {found}, and was made as {digest}")) }
+}
+
+/// Compares the built files that are on this machine with what was published of them. Files are no destinations: those
+/// that are elsewhere are counted, and told.
+///
+/// # Errors
+/// Kind `Unverified` for the first that differs.
+pub fn verify(session: &Session, results: &ResultsManifest) -> Result<()> {
+    let mut absent = 0;
+    for result in results.results() {
+        for outcome in result.outcomes() {
+            let binary = outcome.binary.as_ref().map(|built| (&built.path, &built.sha256));
+            let Some((path, sha256)) = binary.or_else(|| outcome.archive.as_ref().map(|built| (&built.path, &built.sha256))) else {
+                continue;
+            };
+            if !fs::exists(&session.path(path)) {
+                absent += 1;
+                continue;
+            }
+            compare(&session.directory, path, &format!("sha256:{sha256}")).map_err(|problem| {
+                Error::new(Kind::Unverified, format!("{} is not what was published: {problem}", result.artifact_id))
+                    .hint("take the files from the job that made them")
+            })?;
+        }
+    }
+    if absent > 0 {
+        session.events.info(format!("{} not on this machine and not compared", counted(absent, "built file")));
+    }
+    Ok(())
 }
 
 // The path comes from another job: it stays below `.stagefreight/dist` and leads through no link.
@@ -58,6 +96,7 @@ fn open(workspace: &Path, path: &str) -> Result<(std::fs::File, u64), String> {
 /// # Errors
 /// Kind `Failed` when a file is not there or not what was approved.
 pub fn outcomes(workspace: &Path, outputs: &OutputsManifest) -> Result<Vec<(crate::manifest::ArtifactId, Outcome)>> {
+    let records = records(workspace, outputs);
     let files = outputs.artifacts().iter().filter(|artifact| artifact.kind != ArtifactKind::Docker);
     files
         .map(|artifact| {
@@ -65,12 +104,20 @@ pub fn outcomes(workspace: &Path, outputs: &OutputsManifest) -> Result<Vec<(crat
                 Error::failed(format!("the bytes of {} are not whole: {problem}", artifact.id))
                     .hint("pass the .stagefreight/ directory of the job that made them, or run perform again")
             })?;
-            Ok((artifact.id.clone(), outcome(artifact, i64::try_from(size).unwrap_or(i64::MAX))))
+            let sources = records.iter().find(|record| record.artifact == artifact.id.as_str()).map(|record| record.sources.clone());
+            Ok((artifact.id.clone(), outcome(artifact, i64::try_from(size).unwrap_or(i64::MAX), sources.unwrap_or_default())))
         })
         .collect()
 }
 
-fn outcome(artifact: &Artifact, size: i64) -> Outcome {
+// How each came to be, where that was written down for these outputs.
+fn records(workspace: &Path, outputs: &OutputsManifest) -> Vec<BuildRecord> {
+    let read = files::read(workspace, names::path::BUILDS).ok();
+    let parsed = read.and_then(|bytes| files::parse::<BuildRecords>(names::path::BUILDS, &bytes, BUILDS_SCHEMA_VERSION).ok());
+    parsed.filter(|records| records.outputs_checksum == outputs.checksum).map(|records| records.builds).unwrap_or_default()
+}
+
+fn outcome(artifact: &Artifact, size: i64, sources: Vec<String>) -> Outcome {
     let sha256 = artifact.digest.strip_prefix("sha256:").unwrap_or(&artifact.digest).to_owned();
     let path = path_of(artifact).unwrap_or_default().to_owned();
     match &artifact.archive {
@@ -82,13 +129,21 @@ fn outcome(artifact: &Artifact, size: i64) -> Outcome {
                 path,
                 format: archive.format.clone(),
                 size,
+                sources,
                 ..ArchiveOutcome::default()
             }),
             ..Outcome::default()
         },
         None => Outcome {
             kind: OutcomeType::BinaryBuild,
-            binary: Some(BinaryOutcome { status: OutcomeStatus::Success, sha256, path, size, ..BinaryOutcome::default() }),
+            binary: Some(BinaryOutcome {
+                status: OutcomeStatus::Success,
+                sha256,
+                path,
+                size,
+                build_id: artifact.binary.as_ref().map(|binary| binary.build_id.clone()).unwrap_or_default(),
+                ..BinaryOutcome::default()
+            }),
             ..Outcome::default()
         },
     }

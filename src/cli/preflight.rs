@@ -82,7 +82,7 @@ pub async fn preflight(session: &Session) -> Result<Preflighted> {
     let mut preflighted = Preflighted {
         project: plan.project.clone(),
         version: plan.version.version.clone(),
-        builds: plan.builds.len(),
+        builds: plan.build_count(),
         targets,
         destinations,
         ready: true,

@@ -54,6 +54,7 @@ pub fn assume(project_name: &str, dockerfiles: &[String]) -> Result<Config> {
         sbom: false,
         compression: None,
         buildkit: super::BuildkitOptions::default(),
+        stage: Vec::new(),
     };
     let build = Build { id: id.clone(), required: true, depends_on: Vec::new(), docker };
     Ok(Config { builds: IndexMap::from([(id, build)]), assumed: true, ..Config::default() })

@@ -366,12 +366,15 @@ pub struct OneOrMany<T> {
     pub items: Vec<T>,
     /// Where they stand.
     pub span: Span,
+    /// Written as a list.
+    pub is_list: bool,
 }
 
 impl<T: Decode> Decode for OneOrMany<T> {
     fn decode(node: &Node, cx: &mut Cx) -> Option<Self> {
-        let items = if matches!(node.value, Value::List(_)) { Vec::decode(node, cx)? } else { vec![T::decode(node, cx)?] };
-        Some(Self { items, span: node.span })
+        let is_list = matches!(node.value, Value::List(_));
+        let items = if is_list { Vec::decode(node, cx)? } else { vec![T::decode(node, cx)?] };
+        Some(Self { items, span: node.span, is_list })
     }
 }
 

@@ -21,9 +21,10 @@ mod yaml;
 pub use assume::{assume, build_id, is_dockerfile};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
-    Backend, BaseImagePattern, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions, CacheExport, CacheKeep, CacheMode,
-    CachePlace, Cleanup, Condition, Config, DockerBuild, Driver, ExternalCache, Git, LocalCache, NoLineage, Node, Publish, Registry,
-    RegistryProvider, RegistryPublish, Requirements, SecretSource, Security, TagPolicy, TagTemplate, VersionRule,
+    ArchiveBuild, ArchiveFormat, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions,
+    CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config, DockerBuild,
+    Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, Registry, RegistryProvider,
+    RegistryPublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

@@ -4,6 +4,7 @@
 mod builder;
 mod cache;
 mod cleanup;
+mod files;
 mod inputs;
 
 use indexmap::IndexMap;
@@ -14,6 +15,10 @@ use crate::core::{ByteSize, HostOptions, Platform, Rendition};
 pub use builder::{Backend, BuilderSettings, Driver, Node};
 pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
 pub use cleanup::{CacheKeep, Cleanup};
+pub use files::{
+    ArchiveBuild, ArchiveFormat, BinaryBuild, CommandBuild, CommandLine, CommandOutput, FileBuild, FileWork, Libc, OutputKind, Stage,
+    Toolchain, Workplace,
+};
 pub use inputs::{BuildkitOptions, SecretSource};
 
 /// A checked config. Maps keep the order of the file.
@@ -25,8 +30,10 @@ pub struct Config {
     pub registries: IndexMap<String, Registry>,
     /// `git`.
     pub git: Git,
-    /// `builds` by id.
+    /// `builds` that make images, by id.
     pub builds: IndexMap<String, Build>,
+    /// `builds` that make files, by id. No id is in both.
+    pub files: IndexMap<String, FileBuild>,
     /// `builder`: where BuildKit is.
     pub builder: BuilderSettings,
     /// `build_cache`: BuildKit's cache between builds.
@@ -135,7 +142,7 @@ pub struct Registry {
     pub rendition: Rendition,
 }
 
-/// One entry of `builds`.
+/// One entry of `builds` that makes an image.
 #[derive(Debug, Clone)]
 pub struct Build {
     /// Its id, the artifact's name.
@@ -144,7 +151,7 @@ pub struct Build {
     pub required: bool,
     /// Ids of builds that come first.
     pub depends_on: Vec<String>,
-    /// What kind of build. (Binary and archive builds have their own issue.)
+    /// How it is made.
     pub docker: DockerBuild,
 }
 
@@ -173,6 +180,8 @@ pub struct DockerBuild {
     pub compression: Option<String>,
     /// What only BuildKit can do. Values of `annotations` and `contexts` are templates here.
     pub buildkit: BuildkitOptions,
+    /// Built files that are put into the context.
+    pub stage: Vec<Stage>,
 }
 
 /// One entry of `publish`.

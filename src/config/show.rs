@@ -3,6 +3,7 @@
 
 mod buildkit;
 mod cache;
+mod files;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use buildkit::ShownBuildkit;
 use cache::ShownCache;
+use files::{ShownFiles, ShownStage};
 
 use super::resolved::{
     Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule,
@@ -30,7 +32,7 @@ pub struct Shown<'c> {
     registries: IndexMap<&'c str, ShownRegistry<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<ShownGit<'c>>,
-    builds: IndexMap<&'c str, ShownBuild<'c>>,
+    builds: IndexMap<&'c str, ShownAny<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     builder: Option<&'c BuilderSettings>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,14 +45,19 @@ pub struct Shown<'c> {
 impl<'c> Shown<'c> {
     /// Takes a config apart for showing.
     pub fn new(config: &'c Config) -> Self {
-        let Config { vars, registries, git, builds, builder, build_cache, cleanup, publish, security, env_allowed, assumed: _ } = config;
+        let Config { vars, registries, git, builds, files, builder, build_cache, cleanup, publish, security, env_allowed, assumed: _ } =
+            config;
         Self {
             version: 1,
             vars,
             vars_from_env: env_allowed,
             registries: registries.iter().map(|(id, registry)| (id.as_str(), ShownRegistry::new(registry))).collect(),
             git: ShownGit::new(git),
-            builds: builds.iter().map(|(id, build)| (id.as_str(), ShownBuild::new(build))).collect(),
+            builds: builds
+                .iter()
+                .map(|(id, build)| (id.as_str(), ShownAny::Image(Box::new(ShownBuild::new(build)))))
+                .chain(files.iter().map(|(id, build)| (id.as_str(), ShownAny::Files(Box::new(ShownFiles::new(build))))))
+                .collect(),
             builder: (*builder != BuilderSettings::default()).then_some(builder),
             build_cache: ShownCache::new(build_cache, cleanup),
             publish: publish.iter().map(|(id, publish)| (id.as_str(), ShownPublish::new(publish))).collect(),
@@ -163,6 +170,14 @@ impl<'c> ShownGit<'c> {
     }
 }
 
+/// A build of any kind.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ShownAny<'c> {
+    Image(Box<ShownBuild<'c>>),
+    Files(Box<ShownFiles<'c>>),
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShownBuild<'c> {
     kind: &'static str,
@@ -182,6 +197,8 @@ struct ShownBuild<'c> {
     compression: &'c str,
     #[serde(flatten)]
     buildkit: ShownBuildkit<'c>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stage: Vec<ShownStage<'c>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     depends_on: &'c [String],
     required: bool,
@@ -208,6 +225,7 @@ impl<'c> ShownBuild<'c> {
             sbom: docker.sbom,
             compression: docker.compression.as_deref().unwrap_or("gzip"),
             buildkit: ShownBuildkit::new(&docker.buildkit),
+            stage: docker.stage.iter().map(ShownStage::new).collect(),
             depends_on,
             required: *required,
         }

@@ -35,6 +35,9 @@ pub struct BuildRecord {
     pub bases: Option<Vec<Base>>,
     /// Build arguments. Values that look secret are masked before they get here.
     pub args: BTreeMap<String, String>,
+    /// Of an archive: ids of the artifacts in it, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 /// Where an artifact's bytes come from.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::files::{self, FileStep};
 use super::fingerprint::{self, clean};
 use super::template::Scope;
 use super::types::{BuildStep, BuilderKind};
 use super::{DockerfileFacts, Inputs, cache};
-use crate::config::{Build, BuildkitOptions, DockerBuild};
+use crate::config::{Build, BuildkitOptions, Config, DockerBuild, FileBuild};
 use crate::core::Timestamp;
 use crate::error::{Error, Result};
 use crate::names::label;
@@ -16,27 +17,35 @@ use crate::names::label;
 /// How images are built today (spec/build.md K.2).
 const MODE: &str = "standard";
 
-/// Every build of the config: dependencies first, otherwise in document order.
-pub(super) fn steps(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp) -> Result<Vec<BuildStep>> {
-    ordered(&inputs.config.builds)?
+/// Every build of the config: what is needed first, otherwise in document order. Those of images, and those of files.
+pub(super) fn steps(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp) -> Result<(Vec<BuildStep>, Vec<FileStep>)> {
+    let (images, files) = ordered(inputs.config)?;
+    let files = files::steps(inputs, scope, source_date, &files)?;
+    let images = images
         .into_iter()
-        .map(|build| step(inputs, scope, source_date, build).map_err(|error| error.context(format!("build `{}`", build.id))))
-        .collect()
+        .map(|build| step(inputs, scope, source_date, build, &files).map_err(|error| error.context(format!("build `{}`", build.id))))
+        .collect::<Result<_>>()?;
+    Ok((images, files))
 }
 
-fn ordered(builds: &IndexMap<String, Build>) -> Result<Vec<&Build>> {
-    let mut order: Vec<&Build> = Vec::with_capacity(builds.len());
-    let mut pending: Vec<&Build> = builds.values().collect();
+/// Images first only because a config without files was there first: neither kind waits for the other without need.
+fn ordered(config: &Config) -> Result<(Vec<&Build>, Vec<&FileBuild>)> {
+    let images = config.builds.values().map(|build| (build.id.as_str(), dependencies(build).collect::<Vec<_>>()));
+    let files = config.files.values().map(|build| (build.id.as_str(), build.depends_on.iter().map(String::as_str).collect()));
+    let mut pending: Vec<(&str, Vec<&str>)> = images.chain(files).collect();
+    let mut order: Vec<&str> = Vec::with_capacity(pending.len());
     while !pending.is_empty() {
-        let is_done = |id: &str| order.iter().any(|build| build.id == id);
-        let Some(next) = pending.iter().position(|build| dependencies(build).all(is_done)) else {
-            let names = pending.iter().map(|build| build.id.as_str()).collect::<Vec<_>>().join(", ");
+        let is_done = |id: &&str| order.contains(id);
+        let Some(next) = pending.iter().position(|(_, needs)| needs.iter().all(is_done)) else {
+            let names = pending.iter().map(|(id, _)| *id).collect::<Vec<_>>().join(", ");
             return Err(Error::usage(format!("builds depend on each other in a circle, or on builds that do not exist: {names}"))
-                .hint("correct `depends_on`, or a `build:` of `build_contexts`, of one of them"));
+                .hint("correct `depends_on`, `stage`, or a `build:` of `build_contexts`, of one of them"));
         };
-        order.push(pending.remove(next));
+        order.push(pending.remove(next).0);
     }
-    Ok(order)
+    let images = order.iter().filter_map(|id| config.builds.get(*id)).collect();
+    let files = order.iter().filter_map(|id| config.files.get(*id)).collect();
+    Ok((images, files))
 }
 
 /// Builds that come first: those named, and those whose image this one is built with.
@@ -45,10 +54,11 @@ fn dependencies(build: &Build) -> impl Iterator<Item = &str> {
     build.depends_on.iter().map(String::as_str).chain(images)
 }
 
-fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &Build) -> Result<BuildStep> {
+fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &Build, files: &[FileStep]) -> Result<BuildStep> {
     // No `..`: a new setting must reach the plan or be named here.
     let Build { id, required, depends_on: _, docker } = build;
-    let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression, buildkit } = docker;
+    let DockerBuild { dockerfile, context, target, platforms, args, labels, builder: _, provenance, sbom, compression, buildkit, stage } =
+        docker;
     let choice = inputs.surroundings.builders.get(id).unwrap_or(&inputs.surroundings.default_builder);
     let adopted = choice.kind == BuilderKind::Adopted;
     // What others built is not said to come from the Dockerfile that happens to be here.
@@ -64,6 +74,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
     let plan_digest = fingerprint::of_build(id, &file.path, context, target.as_deref(), &platforms, &args);
     let labels = if adopted { BTreeMap::new() } else { image_labels(scope, source_date, labels, plan_digest)? };
     let cache = cache::of_build(inputs, id, &platforms, choice.kind)?;
+    let stage = files::staged(scope, stage, &platforms, files)?;
     Ok(BuildStep {
         id: id.clone(),
         required: *required,
@@ -85,6 +96,7 @@ fn step(inputs: &Inputs<'_>, scope: &Scope<'_>, source_date: Timestamp, build: &
         compression: compression.clone().unwrap_or_else(|| "gzip".to_owned()),
         buildkit: rendered(scope, buildkit)?,
         cache,
+        stage,
         builder: choice.clone(),
     })
 }

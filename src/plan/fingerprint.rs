@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::files::{FileStep, StagedFile};
 use super::types::{BuildStep, BuilderKind, Plan, PlannedDestination, PlannedTarget, WrittenRequirements};
 use crate::config::{BuildkitOptions, TagPolicy};
 use crate::core::{Digest, Rendition};
@@ -19,6 +20,7 @@ pub(super) fn of_plan(plan: &Plan) -> String {
         commit: &plan.commit,
         version: &plan.version.version,
         builds: plan.builds.iter().map(Build::of).collect(),
+        files: &plan.files,
         targets: &plan.targets,
         destinations: plan.destinations.iter().map(Destination::of).collect(),
     };
@@ -34,6 +36,8 @@ struct Decisive<'a> {
     commit: &'a str,
     version: &'a str,
     builds: Vec<Build<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [FileStep],
     targets: &'a [PlannedTarget],
     destinations: Vec<Destination<'a>>,
 }
@@ -53,6 +57,8 @@ struct Build<'a> {
     sbom: bool,
     compression: &'a str,
     buildkit: &'a BuildkitOptions,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    stage: &'a [StagedFile],
     builder: BuilderKind,
 }
 
@@ -75,6 +81,7 @@ impl<'a> Build<'a> {
             compression,
             buildkit,
             cache: _,
+            stage,
             builder,
         } = step;
         Self {
@@ -91,6 +98,7 @@ impl<'a> Build<'a> {
             sbom: *sbom,
             compression,
             buildkit,
+            stage,
             builder: builder.kind,
         }
     }

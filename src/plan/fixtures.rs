@@ -84,6 +84,7 @@ pub(super) fn build(id: &str, depends_on: &[&str]) -> Build {
             sbom: false,
             compression: None,
             buildkit: crate::config::BuildkitOptions::default(),
+            stage: Vec::new(),
         },
     }
 }

@@ -7,6 +7,7 @@
 mod builds;
 pub mod cache;
 mod destinations;
+mod files;
 mod fingerprint;
 #[cfg(test)]
 mod fixtures;
@@ -20,6 +21,7 @@ mod types;
 mod version;
 mod when;
 
+pub use files::{ArchiveStep, CommandStep, FileStep, PackedFile, PlannedOutput, PlannedWorkplace, ProgramStep, StagedFile, StepWork};
 pub use fingerprint::clean as clean_path;
 pub use inputs::{DockerfileFacts, Inputs, Surroundings};
 pub use planner::plan;

@@ -33,7 +33,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan> {
         warnings.push("tracked files differ from the commit, so the commit does not tell what is in the image".to_owned());
     }
     let scope = Scope { version: Some(&version), ..unversioned };
-    let steps = builds::steps(inputs, &scope, source_date)?;
+    let (steps, files) = builds::steps(inputs, &scope, source_date)?;
     let placed = destinations::place(inputs, &scope)?;
     let mut plan = Plan {
         schema_version: SCHEMA_VERSION.to_owned(),
@@ -50,6 +50,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan> {
         pipeline_id: context.pipeline_id.clone(),
         source_date_epoch: source_date.unix(),
         builds: steps,
+        files,
         targets: placed.targets,
         destinations: placed.destinations,
         skipped: placed.skipped,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::files::{FileStep, StagedFile};
 use crate::config::{BuildkitOptions, TagPolicy};
 use crate::core::{HostOptions, Rendition};
 
@@ -42,8 +43,11 @@ pub struct Plan {
     pub pipeline_id: Option<String>,
     /// Time stamped into artifacts, seconds since 1970 (commit time, or `SOURCE_DATE_EPOCH`).
     pub source_date_epoch: i64,
-    /// Builds in execution order.
+    /// Builds of images, what is needed first.
     pub builds: Vec<BuildStep>,
+    /// Steps that make files, what is needed first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileStep>,
     /// Targets that at least one destination names.
     pub targets: Vec<PlannedTarget>,
     /// Destinations in document order.
@@ -52,6 +56,14 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// Warnings the reader should see.
     pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// How many builds of the config it has, of any kind.
+    pub fn build_count(&self) -> usize {
+        let files: std::collections::BTreeSet<&str> = self.files.iter().map(|step| step.build.as_str()).collect();
+        self.builds.len() + files.len()
+    }
 }
 
 /// The version and where it came from (spec/build.md K.5).
@@ -125,6 +137,9 @@ pub struct BuildStep {
     /// Caches that are read and written. They decide nothing about the bytes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cache: PlannedCache,
+    /// Built files that are put into the context.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stage: Vec<StagedFile>,
     /// Builder and reason.
     pub builder: BuilderChoice,
 }

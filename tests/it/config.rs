@@ -80,7 +80,7 @@ fn broken() -> Vec<(&'static str, String)> {
         ("empty_condition", with("{ git_tags: [stable] }", "[{ git_tags: [] }, { events: ['!schedle'] }]")),
         ("unmet_requirement", with("    path: acme/app", "    path: acme/app\n    requires: { sign: true, sbom: false }")),
         ("later_section", with("version: 1", "version: 1\nsigning: { profiles: { default: { requires: oidc } } }\nstore: { transprot: artifacts }")),
-        ("later_kind", with("kind: docker,", "kind: binary, builder: rust,")),
+        ("later_kind", with("kind: registry", "kind: pages")),
         ("later_key", with("kind: docker,", "kind: docker, build_mode: crucible,")),
         ("bad_secrets", with("kind: docker,", "kind: docker, secrets: [{ id: npmrc }, { id: npmrc, env: \"ghp_abc/123=\" }, { id: x, env: A, src: b }],")),
         ("bad_buildkit_options", with("kind: docker,", "kind: docker, build_contexts: { base: \"build:bsae\", self: \"build:app\", up: ../x, odd: \"ftp://x\" }, ulimits: [nofile], add_hosts: [db], shm_size: 1.5GB, ssh: \"a b\",")),

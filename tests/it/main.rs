@@ -19,6 +19,7 @@ mod driving;
 mod embedded_build;
 mod embedded_registry;
 mod faults;
+mod files;
 mod generated;
 mod init;
 mod inspect;

@@ -179,6 +179,7 @@ mod tests {
             sbom: false,
             compression: None,
             buildkit: BuildkitOptions { bake: Some("docker-bake.hcl".into()), ..BuildkitOptions::default() },
+            stage: Vec::new(),
         }
     }
 

@@ -143,7 +143,9 @@ impl Inputs {
             "zstd" => Codec::Zstd,
             other => return Err(Error::usage(format!("`{other}` is not a layer compression")).hint("gzip or zstd")),
         };
-        Ok(Self { ignore: context::ignore_file(&path, &context)?, dockerfile, target, codec })
+        // Where built files were added to the context the rules were heeded, and must not hide what was added.
+        let ignore = if step.stage.is_empty() { context::ignore_file(&path, &context)? } else { Ignore::default() };
+        Ok(Self { dockerfile, target, ignore, codec })
     }
 
     fn build<'a>(&'a self, cx: &'a BuildCx, step: &'a BuildStep, threads: usize) -> Build<'a> {

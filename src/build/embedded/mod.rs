@@ -7,7 +7,7 @@
 
 mod base;
 mod builder;
-mod context;
+pub(in crate::build) mod context;
 mod copy;
 pub(in crate::build) mod dockerfile;
 mod evaluate;
@@ -16,12 +16,12 @@ mod glob;
 mod heredoc;
 mod ignore;
 mod image_config;
-mod layer;
+pub(in crate::build) mod layer;
 pub(in crate::build) mod layer_source;
 mod mode;
 mod pack;
 mod stage;
-mod tree;
+pub(in crate::build) mod tree;
 
 pub use builder::{Embedded, named_bases};
 pub use dockerfile::{DockerfileError, MAX_DOCKERFILE, declared_args, needs_buildkit};

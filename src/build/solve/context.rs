@@ -36,7 +36,8 @@ pub fn prepare(workspace: &Path, step: &BuildStep, private: &Path) -> Result<Con
     if !fs::is_dir(&dir) {
         return Err(Error::usage(format!("the context of build {} is not a directory: {}", step.id, step.context)));
     }
-    if dir.starts_with(workspace.join(names::path::ROOT)) {
+    // A context with built files in it was made there, of one that does not lie there.
+    if step.stage.is_empty() && dir.starts_with(workspace.join(names::path::ROOT)) {
         return Err(Error::usage(format!("the context of build {} lies in {}", step.id, names::path::ROOT))
             .hint("name the directory with the sources; StageFreight's own files never enter an image"));
     }
@@ -47,7 +48,8 @@ pub fn prepare(workspace: &Path, step: &BuildStep, private: &Path) -> Result<Con
     fs::create_dir(&private)?;
     let dockerfile = private.join(&name);
     fs::write_private(&dockerfile, &text)?;
-    let ignore = ignore_rules(&workspace.join(&step.dockerfile), &dir)?;
+    // Where built files were added the rules were heeded, and must not hide what was added.
+    let ignore = if step.stage.is_empty() { ignore_rules(&workspace.join(&step.dockerfile), &dir)? } else { KEEP_OUT.as_bytes().to_vec() };
     fs::write_private(&private.join(format!("{name}.dockerignore")), &ignore)?;
     Ok(Context { dir, dockerfile })
 }

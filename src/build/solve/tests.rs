@@ -34,6 +34,7 @@ pub fn step() -> BuildStep {
         sbom: false,
         compression: "gzip".into(),
         buildkit: BuildkitOptions::default(),
+        stage: Vec::new(),
         cache: PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Buildx, why: String::new() },
     }

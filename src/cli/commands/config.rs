@@ -69,7 +69,7 @@ pub(in crate::cli) struct ShownConfig<'c> {
 
 impl Counts {
     fn of(config: &Config) -> Self {
-        Self { registries: config.registries.len(), builds: config.builds.len(), publish: config.publish.len() }
+        Self { registries: config.registries.len(), builds: config.builds.len() + config.files.len(), publish: config.publish.len() }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::perform::masked;
 use crate::cli::session::Session;
 use crate::config::TagPolicy;
 use crate::error::Result;
-use crate::plan::{BuildStep, BuilderKind, Plan, PlannedCache, PlannedDestination};
+use crate::plan::{BuildStep, BuilderKind, FileStep, Plan, PlannedCache, PlannedDestination, StepWork};
 use crate::report::{Table, counted};
 
 /// Runs it.
@@ -31,6 +31,9 @@ fn screen(gathered: &Gathered) -> String {
         table.row(["build", &step.id, &step.platforms.join(" "), builder, &step.builder.why]);
         caches(&mut table, step);
     }
+    for step in &plan.files {
+        file(&mut table, step);
+    }
     for group in groups(&plan.destinations) {
         place(&mut table, &group);
     }
@@ -38,6 +41,16 @@ fn screen(gathered: &Gathered) -> String {
         table.row(["skip", &skipped.publish, &skipped.why]);
     }
     format!("{}\n{}", headline(plan, context), table.render())
+}
+
+/// A program, an archive, a command.
+fn file(table: &mut Table, step: &FileStep) {
+    let why = if step.needs.is_empty() { String::new() } else { format!("after {}", step.needs.join(", ")) };
+    match &step.work {
+        StepWork::Binary(work) => table.row(["build", &step.name, &work.platform, work.toolchain.name(), &why]),
+        StepWork::Archive(work) => table.row(["pack", &step.name, "", work.format.name(), &why]),
+        StepWork::Command(_) => table.row(["run", &step.name, "", "command", &why]),
+    }
 }
 
 /// Caches in order of precedence; one that is read and written is named once.
@@ -67,7 +80,7 @@ fn headline(plan: &Plan, context: &PipelineContext) -> String {
     // An event that the ref does not already say.
     let event = if matches!(plan.event.as_str(), "push" | "tag" | "merge_request") { String::new() } else { format!("{}, ", plan.event) };
     let sha: String = plan.commit.chars().take(7).collect();
-    let builds = counted(plan.builds.len(), "build");
+    let builds = counted(plan.build_count(), "build");
     let destinations = match plan.destinations.len() {
         0 => "no destinations".to_owned(),
         n => counted(n, "destination"),

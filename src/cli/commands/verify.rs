@@ -4,6 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::dist;
 use crate::cli::readback::{age, check_results, read_back};
 use crate::cli::session::Session;
 use crate::error::{Error, Kind, Result};
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Verified {
 
 /// Runs it: reads every destination and everything it leads to. Exit 7 when one does not hold what was published.
 pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
-    check_results(session)?;
+    dist::verify(session, &check_results(session)?)?;
     let read = session.block_on(read_back(session, Depth::Closure))?;
     let wrong: Vec<StatusLine> =
         read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded")).cloned().collect();

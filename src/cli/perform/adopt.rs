@@ -64,6 +64,7 @@ pub async fn adopt(session: &Session, plan: &Plan, wiring: &Wiring, store: &Cont
         by: from.name.clone(),
         bases: bases(session, step, scratch.path()),
         args: step.args.clone(),
+        sources: Vec::new(),
     };
     let build_args_digest = crate::manifest::build_args_digest(&step.args);
     Ok(Some(Made { step: step.clone(), digest, closure, record, build_args_digest, cache: None }))

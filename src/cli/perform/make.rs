@@ -1,9 +1,13 @@
 //! Building one step and putting what came out into the store.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::{Made, cached};
-use crate::build::{BuildCx, Loaded, load};
+use crate::build::{BuildCx, Loaded, load, stage};
 use crate::cli::session::Session;
 use crate::cli::wire::Wiring;
+use crate::core::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::fs::Scratch;
 use crate::manifest::{Base, BuildRecord, Origin};
@@ -17,7 +21,7 @@ pub async fn make(
     plan: &Plan,
     wiring: &Wiring,
     store: &ContentStore,
-    earlier: &[Made],
+    earlier: BTreeMap<String, (PathBuf, Digest)>,
     step: &BuildStep,
 ) -> Result<Made> {
     let builder = wiring.builder(session, &plan.repository, step).await?;
@@ -25,10 +29,14 @@ pub async fn make(
     // Beside the store, so that blobs can be linked instead of copied.
     let scratch = Scratch::below(&session.path(names::path::ROOT), "build")?;
     let mut cx = BuildCx::new(session.directory.clone(), scratch.path().to_owned(), session.cancel.clone(), session.events.clone());
-    cx.made = earlier.iter().map(|made| (made.step.id.clone(), (store.entry_path(&made.digest), made.digest.clone()))).collect();
+    cx.made = earlier;
     cx.logins = Some(wiring.logins());
     let caches = cached::open(session, step);
-    let built = builder.build(&cx, caches.step()).await.map_err(|error| {
+    let staged = match step.stage.as_slice() {
+        [] => None,
+        _ => Some(stage(&session.directory, scratch.path(), caches.step())?),
+    };
+    let built = builder.build(&cx, staged.as_ref().unwrap_or_else(|| caches.step())).await.map_err(|error| {
         if session.cancel.is_cancelled() { Error::new(Kind::Terminated, "interrupted while building; nothing was recorded") } else { error }
     })?;
     let cache = caches.close(session, built.work);
@@ -46,6 +54,7 @@ pub async fn make(
         by: builder.name().to_owned(),
         bases: Some(bases),
         args: step.args.clone(),
+        sources: Vec::new(),
     };
     Ok(Made { step: step.clone(), digest: built.digest, closure, record, build_args_digest: built.build_args_digest, cache })
 }

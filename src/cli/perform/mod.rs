@@ -3,7 +3,9 @@
 
 mod adopt;
 mod cached;
+mod execute;
 mod failed;
+mod files;
 mod from;
 mod make;
 pub mod parts;
@@ -21,15 +23,15 @@ use super::wire::Wiring;
 use crate::build::cache::CacheResolution;
 use crate::core::{Digest, Platform};
 use crate::error::{Error, Result};
-use crate::event::Event;
 use crate::fs::{Lock, LockError};
 use crate::manifest::{Artifact, BuildRecord, Origin};
 use crate::names;
-use crate::plan::{BuildStep, BuilderKind, Plan};
+use crate::plan::{BuildStep, BuilderKind, Plan, StepWork};
 use crate::report::{Table, counted};
 use crate::store::{Closure, ContentStore};
 
 pub use cached::{BuildCache, CACHE_SCHEMA_VERSION, CacheReport};
+use execute::Execution;
 pub use failed::{FAILURE_SCHEMA_VERSION, FailureDetail};
 use from::Adoption;
 pub use from::Source;
@@ -98,6 +100,8 @@ pub(super) struct MadeFile {
     artifact: Artifact,
     record: BuildRecord,
     size: u64,
+    /// Its digest is written into SHA256SUMS.
+    listed: bool,
 }
 
 /// Runs perform.
@@ -113,7 +117,7 @@ pub async fn perform(session: &Session, options: Options) -> Result<Performed> {
         (Some(adoption), gathered)
     };
     let plan = &gathered.plan;
-    if plan.builds.is_empty() && !adoption.as_ref().is_some_and(Adoption::has_files) {
+    if plan.builds.is_empty() && plan.files.is_empty() && !adoption.as_ref().is_some_and(Adoption::has_files) {
         return Err(Error::usage("the plan has no builds").hint("declare one below `builds:` in .stagefreight.yml"));
     }
     let _lock = take_lock(&session.directory)?;
@@ -127,6 +131,10 @@ async fn run(session: &Session, options: Options, gathered: &Gathered, adoption:
     let store = ContentStore::new(&session.directory);
     let clean = !gathered.git.dirty;
     let whole = options.platforms.is_empty();
+    if !whole && let Some(step) = plan.files.first() {
+        return Err(Error::usage(format!("--platform builds parts of images, and build `{}` of this plan makes files", step.build))
+            .hint("run `stagefreight perform` without --platform: programs are compiled for every platform in one job"));
+    }
     let steps = if whole { plan.builds.clone() } else { parts::narrow(plan, &options.platforms)? };
     if clean
         && !options.rebuild
@@ -145,55 +153,22 @@ async fn run(session: &Session, options: Options, gathered: &Gathered, adoption:
         crate::cli::cleanup::before_building(session, &gathered.config).await?;
     }
     let wiring = Wiring::of_plan(session, plan).await?.with_config(session, &gathered.config);
-    let mut made = Vec::new();
-    for step in &steps {
-        let title = format!("build {}", step.id);
-        session.events.emit(Event::GroupStarted { title: title.clone() });
-        let started = std::time::Instant::now();
-        let outcome = match adoption.map_or(Ok(None), |adoption| adoption.image(session, &store, step)) {
-            Ok(None) => one(session, gathered, &wiring, &store, &made, step, clean && !options.rebuild).await,
-            Ok(Some(taken)) => Ok(taken),
-            Err(error) => Err(error),
-        };
-        outcome.as_ref().err().into_iter().for_each(|error| failed::annotate(session, error));
-        session.events.emit(Event::GroupFinished { title, elapsed: started.elapsed() });
-        match outcome {
-            Ok(artifact) => made.push(artifact),
-            Err(error) if !step.required && !session.cancel.is_cancelled() => {
-                let hint = error.hint_text().map(str::to_owned);
-                session.events.warn(format!("build {} failed and is not required: {error}", step.id), hint);
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let execution = Execution { session, gathered, wiring: &wiring, store: &store, adoption, may_adopt: clean && !options.rebuild };
+    let (made, mut files) = execution.run(&steps, if whole { &plan.files } else { &[] }).await?;
     if !whole {
         let performed = parts::record_part(session, plan, &options.platforms, &made)?;
         cached::record(session, &performed, &made)?;
         cached::tidy(session, gathered, &wiring, &made).await;
         return Ok(performed);
     }
-    let files = adoption.map_or(Ok(Vec::new()), |adoption| adoption.land(session, plan))?;
+    files.extend(adoption.map_or(Ok(Vec::new()), |adoption| adoption.land(session, plan))?);
+    files::settle(session, &files)?;
     let performed = record::record(session, plan, &made, &files)?;
     // Parts of another day must not be joined over the whole.
     crate::fs::remove_tree(&session.path(names::path::PARTS))?;
     cached::record(session, &performed, &made)?;
     cached::tidy(session, gathered, &wiring, &made).await;
     Ok(performed)
-}
-
-async fn one(
-    session: &Session,
-    gathered: &Gathered,
-    wiring: &Wiring,
-    store: &ContentStore,
-    earlier: &[Made],
-    step: &BuildStep,
-    may_adopt: bool,
-) -> Result<Made> {
-    if may_adopt && let Some(adopted) = adopt::adopt(session, &gathered.plan, wiring, store, step).await? {
-        return Ok(adopted);
-    }
-    make::make(session, &gathered.plan, wiring, store, earlier, step).await
 }
 
 /// One publisher or performer at a time in a workspace.
@@ -252,6 +227,13 @@ pub fn masked(plan: &Plan) -> Plan {
         mask(&mut step.args);
         mask(&mut step.labels);
         mask(&mut step.buildkit.annotations);
+    }
+    for step in &mut plan.files {
+        match &mut step.work {
+            StepWork::Binary(work) => mask(&mut work.at.env),
+            StepWork::Command(work) => mask(&mut work.at.env),
+            StepWork::Archive(_) => {}
+        }
     }
     plan
 }

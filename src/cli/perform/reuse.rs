@@ -1,13 +1,13 @@
 //! A retried job does not rebuild: outputs of an equal plan and commit are taken as they are.
 
 use super::{Performed, PerformedArtifact, record};
-use crate::cli::files;
 use crate::cli::session::Session;
+use crate::cli::{dist, files};
 use crate::core::Digest;
 use crate::error::Result;
-use crate::manifest::{BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest};
+use crate::manifest::{ArtifactKind, BUILDS_SCHEMA_VERSION, BuildRecords, DESTINATIONS_SCHEMA_VERSION, Destinations, OutputsManifest};
 use crate::names;
-use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::plan::{FileStep, Plan, SCHEMA_VERSION};
 use crate::store::ContentStore;
 
 /// The outputs of an equal plan, when everything they need is there and whole. Anything missing or broken means
@@ -29,19 +29,27 @@ pub fn reuse(session: &Session, plan: &Plan, store: &ContentStore) -> Result<Opt
     for artifact in outputs.artifacts() {
         let Ok(digest) = artifact.digest.parse::<Digest>() else { return Ok(None) };
         // Review hashes everything again; here it is enough that nothing is missing.
-        let Ok((_, closure)) = store.resolve_unhashed(&digest) else { return Ok(None) };
+        let size = if artifact.kind == ArtifactKind::Docker {
+            let Ok((_, closure)) = store.resolve_unhashed(&digest) else { return Ok(None) };
+            closure.size
+        } else {
+            let Ok(size) = dist::check(&session.directory, artifact) else { return Ok(None) };
+            size
+        };
         let by = records.builds.iter().find(|record| record.artifact == artifact.id.as_str()).map(|record| record.by.clone());
         artifacts.push(PerformedArtifact {
             id: artifact.id.as_str().to_owned(),
             digest: artifact.digest.clone(),
-            size: closure.size,
+            size,
             origin: "reused",
             by: by.unwrap_or_default(),
             why: "an equal plan of this commit made it".to_owned(),
             cache: None,
         });
     }
-    if artifacts.len() < plan.builds.iter().filter(|step| step.required).count() {
+    let images = plan.builds.iter().filter(|step| step.required).map(|step| format!("docker:{}", step.id));
+    let files = plan.files.iter().filter(|step| step.required).flat_map(FileStep::artifacts);
+    if images.chain(files).any(|id| artifacts.iter().all(|artifact| artifact.id != id)) {
         return Ok(None);
     }
     let count = destinations.destinations.len();

@@ -5,38 +5,76 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 
 use super::templates::{self, Use};
-use super::{Scope, buildkit, check_reference, known, paths};
-use crate::config::decode::{Cx, IdMap, NameMap, Scalar};
+use super::{Scope, buildkit, check_reference, files, known, paths};
+use crate::config::decode::{Cx, IdMap, NameMap, OneOrMany, Scalar};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Build, DockerBuild};
+use crate::config::resolved::{Build, DockerBuild, FileBuild};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::written::{self, Compression, DockerBuilder, Provenance};
 use crate::core::Platform;
 
+/// Builds of images and builds of files, by id.
+pub type Resolved = (IndexMap<String, Build>, IndexMap<String, FileBuild>);
+
 /// Resolves the section.
-pub fn resolve(map: IdMap<written::Build>, scope: &mut Scope<'_>, cx: &mut Cx) -> IndexMap<String, Build> {
+pub fn resolve(map: IdMap<written::Build>, scope: &mut Scope<'_>, cx: &mut Cx) -> Resolved {
     let ids = known(&map);
-    let mut resolved = IndexMap::new();
+    let of_files = |build: &written::Build| !matches!(build, written::Build::Docker(_));
+    let file_ids: Vec<String> =
+        map.entries.iter().filter(|(_, entry)| entry.value.as_ref().is_none_or(of_files)).map(|(id, _)| id.clone()).collect();
+    let image_ids: Vec<String> = ids.iter().filter(|id| !file_ids.contains(id)).cloned().collect();
+    let mut images = IndexMap::new();
+    let mut made: IndexMap<String, (FileBuild, Span)> = IndexMap::new();
     let mut edges: Edges = IndexMap::new();
     for (id, entry) in map.entries {
-        match entry.value {
-            Some(written::Build::Docker(build)) => {
-                let (build, needs) = docker(&id, *build, &ids, scope, cx);
+        let Some(build) = entry.value else { continue };
+        let (build, needs) = match build {
+            written::Build::Docker(build) => {
+                let (build, needs) = docker(&id, *build, (&ids, &file_ids), scope, cx);
                 edges.insert(id.clone(), needs);
-                resolved.insert(id, build);
+                images.insert(id, build);
+                continue;
             }
-            // Reported as not supported yet when they were read.
-            Some(written::Build::Binary(_) | written::Build::Archive(_) | written::Build::Command(_)) | None => {}
-        }
+            written::Build::Binary(build) => files::binary((&id, entry.key), *build, (&ids, &image_ids), scope, cx),
+            written::Build::Archive(build) => files::archive(&id, *build, &ids, scope, cx),
+            written::Build::Command(build) => files::command(&id, *build, (&ids, &image_ids), scope, cx),
+        };
+        edges.insert(id.clone(), needs);
+        made.insert(id, (build, entry.key));
     }
     report_circles(&edges, cx);
-    resolved
+    files::report_shared_outputs(made.values().map(|(build, span)| (build, *span)), cx);
+    (images, made.into_iter().map(|(id, (build, _))| (id, build)).collect())
 }
 
-/// Build id → the ids it needs, with their places.
-type Edges = IndexMap<String, Vec<(String, Span)>>;
+/// The ids a build needs, with their places.
+pub type Needs = Vec<(String, Span)>;
 
-fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'_>, cx: &mut Cx) -> (Build, Vec<(String, Span)>) {
+/// Build id → what it needs.
+type Edges = IndexMap<String, Needs>;
+
+/// Reads `depends_on`.
+pub fn depends_on(id: &str, written: Option<OneOrMany<Text>>, ids: &[String], cx: &mut Cx) -> Needs {
+    let mut needs = Vec::new();
+    for text in written.map(|many| many.items).unwrap_or_default() {
+        let bare = text.value.strip_prefix("build:").unwrap_or(&text.value).to_owned();
+        let reference = Spanned { value: bare, span: text.span };
+        if reference.value == id {
+            cx.report(Problem::at(text.span, format!("build `{id}` depends on itself")).hint("remove it from `depends_on`"));
+        } else if check_reference(&reference, "build", ids, cx) {
+            needs.push((reference.value, text.span));
+        }
+    }
+    needs
+}
+
+fn docker(
+    id: &str,
+    build: written::DockerBuild,
+    (ids, file_ids): (&[String], &[String]),
+    scope: &Scope<'_>,
+    cx: &mut Cx,
+) -> (Build, Needs) {
     let written::DockerBuild {
         dockerfile,
         context,
@@ -48,7 +86,7 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
         provenance,
         sbom,
         compression,
-        depends_on,
+        depends_on: needs,
         required,
         secrets,
         ssh,
@@ -62,22 +100,14 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
         pull,
         load,
         bake,
+        stage,
         // Reported as not supported yet when they were read.
         build_mode: _,
-        stage: _,
         cache: _,
         select_tags: _,
     } = build;
-    let mut needs = Vec::new();
-    for text in depends_on.map(|many| many.items).unwrap_or_default() {
-        let bare = text.value.strip_prefix("build:").unwrap_or(&text.value).to_owned();
-        let reference = Spanned { value: bare, span: text.span };
-        if reference.value == id {
-            cx.report(Problem::at(text.span, format!("build `{id}` depends on itself")).hint("remove it from `depends_on`"));
-        } else if check_reference(&reference, "build", ids, cx) {
-            needs.push((reference.value, text.span));
-        }
-    }
+    let mut needs = depends_on(id, needs, ids, cx);
+    let stage = files::stages(stage, file_ids, &mut needs, scope, cx);
     if let Some(bake) = &bake {
         let others = [("dockerfile", dockerfile.as_ref()), ("context", context.as_ref())];
         for (key, text) in others.into_iter().filter_map(|(key, text)| Some((key, text?))) {
@@ -120,6 +150,7 @@ fn docker(id: &str, build: written::DockerBuild, ids: &[String], scope: &Scope<'
             Compression::Zstd => "zstd".to_owned(),
         }),
         buildkit: options,
+        stage,
     };
     // A context may name a build that `depends_on` names too.
     let mut depends_on: Vec<String> = Vec::with_capacity(needs.len());

@@ -6,6 +6,7 @@ mod builder;
 mod buildkit;
 mod builds;
 mod cleanup;
+mod files;
 mod git;
 mod paths;
 mod publish;
@@ -22,8 +23,8 @@ use super::problem::Problem;
 use super::resolved::Config;
 use super::span::Text;
 use super::suggest;
-use super::written::Document;
 use super::written::build_cache::BuildCacheSection;
+use super::written::{Build, Document};
 
 /// Resolves a document. Problems go to `cx`; what could not be resolved is left out of the result, which is then of no use.
 pub fn resolve(document: Document, cx: &mut Cx) -> Config {
@@ -61,21 +62,33 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let known_registries = known(&registries);
     let registries = registries::resolve(registries, &mut scope, cx);
     let known_builds = known(&builds);
-    let builds = builds::resolve(builds, &mut scope, cx);
+    let images: Vec<String> = builds
+        .entries
+        .iter()
+        .filter(|(_, entry)| entry.value.as_ref().is_none_or(|build| matches!(build, Build::Docker(_))))
+        .map(|(id, _)| id.clone())
+        .collect();
+    let (builds, files) = builds::resolve(builds, &mut scope, cx);
     let mut build_cache = build_cache.unwrap_or_else(written_cache);
     let builder = builder::resolve(builder, build_cache.builder.take(), cx);
     let cleanup = cleanup::resolve(build_cache.cleanup.take(), cx);
     let cache_lookup = build_cache::Lookup { known: &known_registries, resolved: &registries };
     let build_cache = build_cache::resolve(build_cache, &cache_lookup, &scope, cx);
     let (git, patterns) = git::resolve(git, &mut scope, cx);
-    let lookup = publish::Lookup { registries: &known_registries, resolved: &registries, builds: &known_builds, patterns: &patterns };
+    let lookup = publish::Lookup {
+        registries: &known_registries,
+        resolved: &registries,
+        builds: &known_builds,
+        images: &images,
+        patterns: &patterns,
+    };
     let publish = publish::resolve(publish.unwrap_or_default(), &lookup, &mut scope, cx);
     // What looks unused may only be misspelt where it is used.
     if cx.problems.is_empty() {
         git::warn_unused(&patterns, &scope.used, cx);
     }
     let security = security::resolve(security, cx);
-    Config { vars, registries, git, builds, builder, build_cache, cleanup, publish, security, env_allowed, assumed: false }
+    Config { vars, registries, git, builds, files, builder, build_cache, cleanup, publish, security, env_allowed, assumed: false }
 }
 
 /// What an absent `build_cache` reads as.

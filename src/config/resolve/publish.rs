@@ -23,6 +23,8 @@ pub struct Lookup<'c> {
     pub resolved: &'c IndexMap<String, Registry>,
     /// Ids of builds.
     pub builds: &'c [String],
+    /// Those that make images.
+    pub images: &'c [String],
     /// Names of patterns.
     pub patterns: &'c Patterns,
 }
@@ -87,7 +89,10 @@ fn registry(id: &str, publish: written::RegistryPublish, lookup: &Lookup<'_>, sc
         native_scan: _,
         select_tags: _,
     } = publish;
-    check_reference(&build, "build", lookup.builds, cx);
+    if check_reference(&build, "build", lookup.builds, cx) && !lookup.images.contains(&build.value) {
+        let message = format!("build `{}` makes files, and a registry holds images", build.value);
+        cx.report(Problem::at(build.span, message).hint("name a build of kind docker; `stage` puts built files into one"));
+    }
     let registries = registries(id, registry, path.is_some(), lookup, cx);
     if let Some(path) = &path {
         check_repository_path(path, scope, cx);

@@ -1,7 +1,8 @@
 //! `builds`.
 
 use super::build_cache::NoCache;
-use super::later::{ArchiveBuild, BinaryBuild, BuildCacheWatch, CommandBuild, Stage};
+use super::files::{ArchiveBuild, BinaryBuild, CommandBuild, Stage};
+use super::later::BuildCacheWatch;
 use super::{kinds, written};
 use crate::config::decode::{IdMap, Later, NameMap, OneOrMany, Scalar};
 use crate::config::span::{Spanned, Text};
@@ -11,13 +12,13 @@ kinds! {
     Build {
         /// A container image.
         Docker(Box<DockerBuild>) = "docker",
-        ; later
         /// A program.
         Binary(Box<BinaryBuild>) = "binary",
         /// An archive of built files.
         Archive(Box<ArchiveBuild>) = "archive",
         /// A command of your own.
         Command(Box<CommandBuild>) = "command",
+        ; later
     }
 }
 
@@ -74,8 +75,8 @@ written! {
         load: Option<bool>,
         /// A bake file that defines this build, `target` in it.
         bake: Option<Text>,
-        /// A built program that is copied into the context first.
-        stage: Option<Later<Stage>>,
+        /// Built files that are put into the context: one or a list.
+        stage: Option<OneOrMany<Stage>>,
         /// Files that invalidate caches.
         cache: Option<Later<BuildCacheWatch>>,
         /// Words for selecting builds on the command line.

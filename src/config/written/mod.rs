@@ -5,6 +5,7 @@ pub mod build_cache;
 mod builder;
 mod builds;
 mod document;
+mod files;
 mod git;
 mod later;
 mod publish;
@@ -14,6 +15,7 @@ mod security;
 pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
 pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Network, Provenance};
 pub use document::Document;
+pub use files::{ArchiveBuild, ArchiveFormatWord, BinaryBuild, BuildOutput, CommandBuild, LibcWord, OutputWord, Stage, ToolchainWord};
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
 pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, TagEntry};
 pub use registries::{AttestationForm, Registry};
@@ -58,12 +60,11 @@ macro_rules! kinds {
 
         impl $crate::config::decode::Decode for $name {
             fn decode(node: &$crate::config::node::Node, cx: &mut $crate::config::decode::Cx) -> Option<Self> {
-                use $crate::config::decode::not_supported;
                 let (kind, rest) = $crate::config::written::kind_of(node, cx)?;
                 match kind.value.as_str() {
                     $( $kind => <$type>::decode(&rest, cx).map(Self::$variant), )*
                     $( $later_kind => {
-                        cx.report(not_supported(kind.span, &format!("kind `{}` of {}", $later_kind, cx.path())));
+                        cx.report($crate::config::decode::not_supported(kind.span, &format!("kind `{}` of {}", $later_kind, cx.path())));
                         <$later_type>::decode(&rest, cx).map(Self::$later)
                     } )*
                     _ => {

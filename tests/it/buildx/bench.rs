@@ -149,6 +149,7 @@ pub fn step(platforms: &[&str]) -> BuildStep {
         sbom: false,
         compression: "gzip".into(),
         buildkit: stagefreight::config::BuildkitOptions::default(),
+        stage: Vec::new(),
         cache: stagefreight::plan::PlannedCache::default(),
         builder: BuilderChoice { kind: BuilderKind::Buildx, why: "test".into() },
     }

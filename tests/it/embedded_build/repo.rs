@@ -87,6 +87,7 @@ impl Repo {
             sbom: false,
             compression: "gzip".to_owned(),
             buildkit: stagefreight::config::BuildkitOptions::default(),
+            stage: Vec::new(),
             cache: stagefreight::plan::PlannedCache::default(),
             builder: BuilderChoice { kind: BuilderKind::Embedded, why: "a test".to_owned() },
         }

@@ -56,6 +56,7 @@ pub(super) fn land(session: &Session, plan: &Plan, found: &Found, file: &FoundFi
         // A file has no base image, which is not the same as one that is not known.
         bases: Some(Vec::new()),
         args: std::collections::BTreeMap::new(),
+        sources: Vec::new(),
     };
-    Ok(MadeFile { artifact, record, size: file.size })
+    Ok(MadeFile { artifact, record, size: file.size, listed: false })
 }

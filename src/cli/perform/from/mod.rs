@@ -123,6 +123,7 @@ impl Adoption {
             by: taken.by.clone(),
             bases: None,
             args: BTreeMap::new(),
+            sources: Vec::new(),
         };
         let digest = taken.image.root.clone();
         Ok(Some(Made { step: step.clone(), digest, closure, record, build_args_digest: None, cache: None }))
@@ -157,6 +158,7 @@ fn bare(platforms: Vec<Platform>) -> DockerBuild {
         sbom: false,
         compression: None,
         buildkit: BuildkitOptions::default(),
+        stage: Vec::new(),
     }
 }
 

@@ -140,5 +140,6 @@ fn record_of(step: &BuildStep, pieces: &[Piece<'_>]) -> BuildRecord {
         by: by.into_iter().collect::<Vec<_>>().join(", "),
         bases,
         args: records.first().map(|record| record.args.clone()).unwrap_or_default(),
+        sources: Vec::new(),
     }
 }

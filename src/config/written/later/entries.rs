@@ -1,18 +1,8 @@
 //! Kinds of builds and publish entries, and keys of those that exist.
 
 use super::{Condition, Retention, written};
-use crate::config::decode::{NameMap, OneOrMany, Scalar};
-use crate::config::span::{Spanned, Text};
-
-written! {
-    /// A built program that is copied into a context. Not supported yet.
-    Stage {
-        /// Build id.
-        from: Text,
-        /// Name in the context.
-        r#as: Text,
-    }
-}
+use crate::config::decode::OneOrMany;
+use crate::config::span::Text;
 
 written! {
     /// Files that invalidate caches. Not supported yet.
@@ -39,18 +29,6 @@ written! {
     Crucible {
         /// Toolchain image.
         toolchain_image: Option<Text>,
-    }
-}
-
-written! {
-    /// A file a command makes. Not supported yet.
-    BuildOutput {
-        /// tree, file, binary.
-        r#type: Text,
-        /// Where it is.
-        source: Text,
-        /// Where it goes.
-        worktree: Option<Scalar>,
     }
 }
 
@@ -203,75 +181,5 @@ written! {
         credentials: Option<Text>,
         /// When it applies.
         when: Option<OneOrMany<Condition>>,
-    }
-}
-
-written! {
-    /// A program. Not supported yet.
-    BinaryBuild {
-        /// go, rust, node, elixir, dotnet, c, python, jvm, android.
-        builder: Text,
-        /// What to build: a path or a list of arguments.
-        command: Option<OneOrMany<Text>>,
-        /// Entry point.
-        from: Option<Text>,
-        /// Name of the program.
-        output: Option<Text>,
-        /// Platforms.
-        platforms: Option<Vec<Text>>,
-        /// Arguments.
-        args: Option<Vec<Text>>,
-        /// Environment.
-        env: Option<NameMap<Spanned<Scalar>>>,
-        /// Compress the program.
-        compress: Option<bool>,
-        /// Toolchain image.
-        image: Option<Text>,
-        /// Build twice and compare.
-        crucible: Option<Crucible>,
-        /// Build mode.
-        build_mode: Option<Text>,
-        /// Builds that come first.
-        depends_on: Option<OneOrMany<Text>>,
-        /// A failure fails the run.
-        required: Option<bool>,
-        /// Words for selecting builds.
-        select_tags: Option<Vec<Text>>,
-    }
-}
-
-written! {
-    /// An archive. Not supported yet.
-    ArchiveBuild {
-        /// Build whose files are packed.
-        depends_on: OneOrMany<Text>,
-        /// auto, tar.gz, tar.zst, zip, binary.
-        format: Option<Text>,
-        /// Name template.
-        name: Option<Text>,
-        /// Files added.
-        include: Option<Vec<Text>>,
-        /// Write checksums.
-        checksums: Option<bool>,
-        /// A failure fails the run.
-        required: Option<bool>,
-    }
-}
-
-written! {
-    /// A command of your own. Not supported yet.
-    CommandBuild {
-        /// Text or argument vector.
-        command: OneOrMany<Text>,
-        /// Image it runs in.
-        image: Option<Text>,
-        /// Files it makes.
-        outputs: Vec<BuildOutput>,
-        /// Environment.
-        env: Option<NameMap<Spanned<Scalar>>>,
-        /// Builds that come first.
-        depends_on: Option<OneOrMany<Text>>,
-        /// A failure fails the run.
-        required: Option<bool>,
     }
 }
