@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write as _};
 use std::path::PathBuf;
 
-use super::names::{not_portable, shown};
+use super::names::shown;
 use super::tree::Tree;
 use super::{AdoptCx, FileKind, FoundFile};
-use crate::core::{Algorithm, ByteSize, Digest, Digester};
+use crate::core::{Algorithm, ByteSize, Digest, Digester, portable_name};
 use crate::error::{Error, Result};
 use crate::fs;
 
@@ -84,9 +84,7 @@ impl<'a> Staging<'a> {
     /// Keeps a copied file under these names.
     pub(super) fn keep(&mut self, staged: Staged, kind: FileKind, name: String, file_name: &str, at: &str) -> Result<()> {
         for text in [name.as_str(), file_name] {
-            if let Some(problem) = not_portable(text) {
-                return Err(refused(at, problem));
-            }
+            portable_name(text).map_err(|problem| refused(at, &format!("its name {problem}")))?;
         }
         let binary = matches!(kind, FileKind::Binary { .. });
         if !self.names.insert((binary, name.to_ascii_lowercase())) {
