@@ -130,7 +130,7 @@ async fn streams_and_connections_that_end_early_cost_neither_bytes_nor_the_run()
         for fault in [Fault::Refused, Fault::Goaway, Fault::Graceful, Fault::LostAnswer] {
             let dir = tempfile::tempdir().expect("directory");
             let release = Release::write(&dir.path().join("image"));
-            let server = Server::start(Options::new(&dir.path().join("registry"))).await.expect("server");
+            let server = Server::start(Options::new(dir.path().join("registry"))).await.expect("server");
             let (front, host) = Front::start(&authority, server.addr, fault, nth).await;
             let publisher = Publisher { authority: Some(authority.file(dir.path())), ..Publisher::default() };
             let reports = publisher.publish(&release, &[host], dir.path()).await;
