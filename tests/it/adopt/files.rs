@@ -125,10 +125,10 @@ fn cargo_dist(sf: &Sf) {
         let digest = hex(&std::fs::read(sf.path().join(dir).join(&name)).expect("archive"));
         sf.write(&format!("{dir}/{name}.sha256"), format!("{digest} *{name}\n"));
         artifacts.push(format!(
-            r#""{name}": {{"name": "{name}", "kind": "executable-zip", "target_triples": ["{triple}"], "path": "/home/runner/work/app/target/distrib/{name}", "assets": [{{"id": "app-{triple}-exe-app", "name": "app", "path": "app", "kind": "executable"}}], "checksum": "{name}.sha256", "checksums": {{"sha256": "{digest}"}}}}"#
+            r#""{name}": {{"name": "{name}", "kind": "executable-zip", "target_triples": ["{triple}"], "path": "/home/ci/app/target/distrib/{name}", "assets": [{{"id": "app-{triple}-exe-app", "name": "app", "path": "app", "kind": "executable"}}], "checksum": "{name}.sha256", "checksums": {{"sha256": "{digest}"}}}}"#
         ));
         artifacts.push(format!(
-            r#""{name}.sha256": {{"name": "{name}.sha256", "kind": "checksum", "target_triples": ["{triple}"], "path": "/home/runner/work/app/target/distrib/{name}.sha256"}}"#
+            r#""{name}.sha256": {{"name": "{name}.sha256", "kind": "checksum", "target_triples": ["{triple}"], "path": "/home/ci/app/target/distrib/{name}.sha256"}}"#
         ));
     }
     sf.write(&format!("{dir}/app-installer.sh"), "#!/bin/sh\nexit 0\n");
