@@ -103,6 +103,7 @@ fn destination(planned: &PlannedDestination) -> Destination {
         derived: None,
         path: planned.path.clone(),
         tag: planned.tag.clone(),
+        settings: planned.settings.clone(),
         policy: String::new(),
         required: planned.required,
         why: String::new(),

@@ -5,20 +5,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use indexmap::IndexMap;
+
 use super::dist;
 use super::files;
 use super::perform::take_lock;
 use super::rendered::{AtHand, Workshop};
 use super::session::Session;
 use super::wire::Wiring;
-use crate::core::Timestamp;
+use crate::core::{Digest, Timestamp};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::manifest::{ArtifactId, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Outcome, OutputsManifest};
+use crate::manifest::{Artifact, ArtifactId, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Outcome, OutputsManifest};
 use crate::names;
 use crate::publish::{
-    ApprovedArtifact, Engine, Entry, EntryKind, History, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError,
-    PlacementState, Placements, Step, StepReport, StepState, Totals, to_results,
+    ApprovedArtifact, Content, Engine, Entry, EntryKind, File, History, Image, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement,
+    PlacementError, PlacementState, Placements, Step, StepReport, StepState, Totals, to_results,
 };
 use crate::review::Approved;
 use crate::store::ContentStore;
@@ -64,12 +66,10 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let _lock = take_lock(&session.directory)?;
     let wiring = Wiring::of_destinations(session, destinations).await?;
     let mut workshop = Workshop::new(ContentStore::new(&session.directory), session.path(names::path::ROOT));
-    let artifacts = resolve(&mut workshop, outputs, destinations, &chosen)?;
     let built = dist::outcomes(&session.directory, outputs)?;
-    let steps: Vec<Box<dyn Step>> = artifacts
-        .iter()
-        .flat_map(|(target, artifact)| wiring.target(target).map(|target| target.bind(artifact)).unwrap_or_default())
-        .collect();
+    let bound = resolve(session, &mut workshop, outputs, destinations, &chosen)?;
+    let steps: Vec<Box<dyn Step>> =
+        bound.iter().filter_map(|(name, here)| Some(wiring.target(name)?.bind_all(&here.artifacts, &here.own))).flatten().collect();
 
     let history = History::read(&session.path(names::path::JOURNAL))?;
     let journal = if options.dry_run {
@@ -140,38 +140,66 @@ fn choose(all: &[Destination], options: &Options) -> Result<Vec<bool>> {
     Ok(all.iter().map(chosen).collect())
 }
 
-// Artifacts per target, with the bytes each gets of them.
+/// What goes to one target.
+#[derive(Default)]
+struct Bound {
+    artifacts: Vec<ApprovedArtifact>,
+    own: Vec<Destination>,
+}
+
+// Artifacts per target, with the bytes each gets of them, in the order of the plan.
 fn resolve(
+    session: &Session,
     workshop: &mut Workshop,
     outputs: &OutputsManifest,
     destinations: &Destinations,
     chosen: &[bool],
-) -> Result<Vec<(String, ApprovedArtifact)>> {
+) -> Result<IndexMap<String, Bound>> {
+    let mut bound: IndexMap<String, Bound> = IndexMap::new();
     let mut grouped: Vec<Vec<&Destination>> = Vec::new();
     for (destination, _) in destinations.destinations.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
+        if destination.artifact.is_empty() {
+            bound.entry(destination.target.clone()).or_default().own.push(destination.clone());
+            continue;
+        }
         let key = |one: &Destination| (one.target.clone(), one.artifact.clone(), one.derived.clone());
         match grouped.iter_mut().find(|group| key(group[0]) == key(destination)) {
             Some(group) => group.push(destination),
             None => grouped.push(vec![destination]),
         }
     }
-    let mut resolved = Vec::new();
     for group in grouped {
         let first = group[0];
-        let AtHand { digest, layout, referrers, attestation_tags } = workshop.bytes_for(first)?;
-        let bound = ApprovedArtifact {
+        let artifact = outputs.artifacts().iter().find(|artifact| artifact.id.as_str() == first.artifact);
+        let (digest, content) = match artifact.and_then(|artifact| Some((artifact, dist::path_of(artifact)?))) {
+            Some((artifact, path)) => file_of(session, artifact, path, first)?,
+            None => {
+                let AtHand { digest, layout, referrers, attestation_tags } = workshop.bytes_for(first)?;
+                (digest, Content::Image(Image { layout, referrers, attestation_tags }))
+            }
+        };
+        let artifact = ApprovedArtifact {
             id: first.artifact.clone(),
             digest,
-            layout,
+            content,
             version: destinations.version.clone(),
             revision: outputs.commit.clone(),
-            referrers,
-            attestation_tags,
             destinations: group.iter().map(|destination| (*destination).clone()).collect(),
         };
-        resolved.push((first.target.clone(), bound));
+        bound.entry(first.target.clone()).or_default().artifacts.push(artifact);
     }
-    Ok(resolved)
+    Ok(bound)
+}
+
+// A built file, which was hashed when this publish began and is what the outputs say.
+fn file_of(session: &Session, artifact: &Artifact, path: &str, first: &Destination) -> Result<(Digest, Content)> {
+    let digest = artifact.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", names::path::OUTPUTS)))?;
+    if first.digest != artifact.digest {
+        return Err(Error::failed(format!("{} is meant to hold {}, and {} is {digest}", first.name, first.digest, artifact.id))
+            .hint("run perform and review again; the two files are written together"));
+    }
+    let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+    Ok((digest, Content::File(File { path: session.path(path), name, size: first.size })))
 }
 
 // What an earlier run of the same outputs knows of destinations this run leaves out.

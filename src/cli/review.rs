@@ -111,6 +111,9 @@ fn records(session: &Session, outputs: &OutputsManifest) -> Result<BTreeMap<Stri
 fn check_destinations(store: &ContentStore, outputs: &OutputsManifest, destinations: &Destinations) -> Result<()> {
     let mut closures: BTreeMap<&str, Closure> = BTreeMap::new();
     for destination in &destinations.destinations {
+        if destination.artifact.is_empty() && destination.digest.is_empty() {
+            continue;
+        }
         let artifact = outputs.artifacts().iter().find(|artifact| artifact.id.as_str() == destination.artifact);
         let from = destination.derived.as_ref().map_or(&destination.digest, |derived| &derived.from);
         let Some(artifact) = artifact.filter(|artifact| artifact.digest == *from) else {

@@ -43,6 +43,7 @@ pub fn targets_of(plan: &Plan) -> Vec<DestinationTarget> {
         credentials: target.credentials.clone(),
         ca_file: target.ca_file.clone(),
         options: target.options.clone(),
+        settings: target.settings.clone(),
     };
     plan.targets.iter().map(target).collect()
 }

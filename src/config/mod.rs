@@ -23,8 +23,9 @@ pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
     ArchiveBuild, ArchiveFormat, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions,
     CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config, DockerBuild,
-    Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, Registry, RegistryProvider,
-    RegistryPublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
+    Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, PublishKind, Registry,
+    RegistryProvider, RegistryPublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate, Toolchain, VersionRule,
+    Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

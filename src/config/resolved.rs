@@ -189,17 +189,26 @@ pub struct DockerBuild {
 pub struct Publish {
     /// Its id.
     pub id: String,
-    /// Build whose artifact is published.
-    pub build: String,
     /// Conditions, any of which must hold; empty = always.
     pub when: Vec<Condition>,
-    /// Where to. (Other kinds have their own issues.)
-    pub registry: RegistryPublish,
+    /// False: a failure here does not fail the run.
+    pub required: bool,
+    /// What goes where.
+    pub kind: PublishKind,
+}
+
+/// What a publish entry publishes, and where to.
+#[derive(Debug, Clone)]
+pub enum PublishKind {
+    /// Image tags at registries.
+    Registry(RegistryPublish),
 }
 
 /// A publish entry of kind `registry`.
 #[derive(Debug, Clone)]
 pub struct RegistryPublish {
+    /// Build whose image is published.
+    pub build: String,
     /// Ids of registries, at least one.
     pub registries: Vec<String>,
     /// Path template; `None` = each registry's `default_path`.
@@ -208,8 +217,6 @@ pub struct RegistryPublish {
     pub tags: Vec<TagTemplate>,
     /// What must accompany the image. A requirement that cannot be met is an error at load.
     pub requires: Requirements,
-    /// False: a failure here does not fail the run.
-    pub required: bool,
 }
 
 /// One tag of a publish entry.

@@ -14,7 +14,8 @@ use cache::ShownCache;
 use files::{ShownFiles, ShownStage};
 
 use super::resolved::{
-    Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, Registry, Security, TagPolicy, TagTemplate, VersionRule,
+    Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, PublishKind, Registry, RegistryPublish, Security, TagPolicy,
+    TagTemplate, VersionRule,
 };
 use super::yaml;
 use crate::core::{HostOptions, Platform, Rendition};
@@ -265,7 +266,8 @@ struct ShownCondition<'c> {
 
 impl<'c> ShownPublish<'c> {
     fn new(publish: &'c Publish) -> Self {
-        let Publish { id: _, build, when, registry } = publish;
+        let Publish { id: _, when, required, kind } = publish;
+        let PublishKind::Registry(RegistryPublish { build, registries, path, tags, requires: _ }) = kind;
         let condition = |condition: &'c Condition| {
             let Condition { branches, git_tags, events, forges } = condition;
             ShownCondition { branches, git_tags, events, forges }
@@ -281,11 +283,11 @@ impl<'c> ShownPublish<'c> {
         Self {
             kind: "registry",
             build,
-            registry: &registry.registries,
-            path: registry.path.as_deref(),
-            tags: registry.tags.iter().map(tag).collect(),
+            registry: registries,
+            path: path.as_deref(),
+            tags: tags.iter().map(tag).collect(),
             when: when.iter().map(condition).collect(),
-            required: registry.required,
+            required: *required,
         }
     }
 }

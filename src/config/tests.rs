@@ -2,6 +2,11 @@
 
 use super::*;
 
+fn registry_of<'c>(config: &'c Config, id: &str) -> &'c RegistryPublish {
+    let PublishKind::Registry(entry) = &config.publish[id].kind;
+    entry
+}
+
 const SMALLEST: &str = r#"version: 1
 registries:
   ghcr: { provider: ghcr, url: ghcr.io, credentials: GHCR }
@@ -17,7 +22,7 @@ git:
 fn the_smallest_config_loads() {
     let (config, warnings) = load(SMALLEST, ".stagefreight.yml").expect("valid");
     assert_eq!(warnings, []);
-    let tags: Vec<_> = config.publish["image"].registry.tags.iter().map(|tag| tag.policy).collect();
+    let tags: Vec<_> = registry_of(&config, "image").tags.iter().map(|tag| tag.policy).collect();
     assert_eq!(tags, [TagPolicy::Immutable, TagPolicy::Forward, TagPolicy::Forward]);
     assert_eq!(config.publish["image"].when[0].git_tags, ["stable"]);
     assert_eq!(config.registries["ghcr"].host, "ghcr.io");

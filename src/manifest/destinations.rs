@@ -50,6 +50,9 @@ pub struct DestinationTarget {
     /// Client certificate, concurrency, rate, retries.
     #[serde(default, skip_serializing_if = "HostOptions::is_default")]
     pub options: HostOptions,
+    /// What only the room that serves the kind reads. Never a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
 }
 
 /// One name that must hold one artifact's bytes.
@@ -62,19 +65,22 @@ pub struct Destination {
     pub kind: String,
     /// Name of its target.
     pub target: String,
-    /// Artifact id, `docker:app`.
+    /// Artifact id, `docker:app`; empty where it holds no artifact of ours, as a release does beside its assets.
     pub artifact: String,
-    /// Digest of what it must hold: the artifact's, or that of what it gets of the artifact.
+    /// Digest of what it must hold: the artifact's, or that of what it gets of the artifact. Empty without an artifact.
     pub digest: String,
     /// Bytes of everything that goes there.
     pub size: u64,
     /// How what it holds comes from the artifact, where it is not the artifact as it was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<Derived>,
-    /// Repository path.
+    /// Repository path; a forge's project, a prefix.
     pub path: String,
-    /// Tag.
+    /// Tag; of a release, its tag; of a package, its version.
     pub tag: String,
+    /// What only the room that serves the kind reads. Never a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
     /// `immutable`, `forward` or `any`: what may happen to the tag later.
     pub policy: String,
     /// False: its failure does not fail the run.

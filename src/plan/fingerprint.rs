@@ -115,6 +115,10 @@ struct Destination<'a> {
     requires: WrittenRequirements,
     #[serde(skip_serializing_if = "Rendition::is_default")]
     rendition: &'a Rendition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<&'a serde_json::Value>,
 }
 
 impl<'a> Destination<'a> {
@@ -126,6 +130,8 @@ impl<'a> Destination<'a> {
             target,
             publish: _,
             build,
+            artifact,
+            settings,
             host: _,
             path: _,
             tag: _,
@@ -135,7 +141,18 @@ impl<'a> Destination<'a> {
             rendition,
             why: _,
         } = destination;
-        Self { name, kind, target, build, policy: *policy, required: *required, requires: *requires, rendition }
+        Self {
+            name,
+            kind,
+            target,
+            build,
+            policy: *policy,
+            required: *required,
+            requires: *requires,
+            rendition,
+            artifact: artifact.as_deref(),
+            settings: settings.as_ref(),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use regex::Regex;
 use super::{DockerfileFacts, Inputs, Surroundings};
 use crate::ci::{Event, PipelineContext, Provider, PullRequest};
 use crate::config::{
-    Build, Condition, Config, DockerBuild, Publish, Registry, RegistryProvider, RegistryPublish, Requirements, TagPolicy, TagTemplate,
+    Build, Condition, Config, DockerBuild, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish, Requirements, TagPolicy,
+    TagTemplate,
 };
 use crate::core::Timestamp;
 use crate::git::{GitFacts, ReachableTag};
@@ -108,15 +109,15 @@ pub(super) fn registry(id: &str, host: &str) -> Registry {
 pub(super) fn publish(id: &str, registries: &[&str], tags: &[&str], when: Vec<Condition>) -> Publish {
     Publish {
         id: id.to_owned(),
-        build: "app".to_owned(),
         when,
-        registry: RegistryPublish {
+        required: true,
+        kind: PublishKind::Registry(RegistryPublish {
+            build: "app".to_owned(),
             registries: registries.iter().map(|id| (*id).to_owned()).collect(),
             path: None,
             tags: tags.iter().map(|template| TagTemplate { template: (*template).to_owned(), policy: TagPolicy::Forward }).collect(),
             requires: Requirements::default(),
-            required: true,
-        },
+        }),
     }
 }
 

@@ -207,6 +207,9 @@ pub struct PlannedTarget {
     /// Client certificate, concurrency, rate, retries.
     #[serde(default, skip_serializing_if = "HostOptions::is_default")]
     pub options: HostOptions,
+    /// What only the room that serves the kind reads. Never a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
 }
 
 /// One name that must hold one artifact's bytes.
@@ -220,8 +223,14 @@ pub struct PlannedDestination {
     pub target: String,
     /// Publish entry it comes from.
     pub publish: String,
-    /// Build whose artifact goes there.
+    /// Build whose artifact goes there; empty where it holds no artifact of ours, as a release does beside its assets.
     pub build: String,
+    /// Which of the artifacts of a build of files, `binary:app-linux-amd64`; none = the image of the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// What only the room that serves the kind reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
     /// Registry host.
     pub host: String,
     /// Repository path.

@@ -16,7 +16,7 @@ pub use overrides::Overrides;
 pub use placements::{PLACEMENTS_SCHEMA_VERSION, Placement, PlacementError, PlacementState, Placements, Totals};
 
 pub use port::{
-    ApprovedArtifact, Cx, Depth, Inquiry, Lineage, Observation, PlaceError, PlaceErrorKind, Placed, Preflight, Problem, Reading, Stage,
-    Step, StepName, Target, Verified, VerifyError,
+    ApprovedArtifact, Content, Cx, Depth, File, Image, Inquiry, Lineage, Observation, PlaceError, PlaceErrorKind, Placed, Preflight,
+    Problem, Reading, Stage, Step, StepName, Target, Verified, VerifyError,
 };
 pub use results::to_results;

@@ -57,20 +57,47 @@ pub struct ApprovedArtifact {
     pub id: String,
     /// Digest of the root these destinations get.
     pub digest: Digest,
-    /// The OCI layout it lies in: the artifact's in the content store, or one of what was derived from it.
-    pub layout: PathBuf,
+    /// Its bytes.
+    pub content: Content,
     /// Version of the artifact, for tags that only move forward.
     pub version: String,
     /// Commit the artifact was made from.
     pub revision: String,
+    /// Destinations at this target, in the order of the plan.
+    pub destinations: Vec<Destination>,
+}
+
+/// The bytes of an artifact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// An image.
+    Image(Image),
+    /// A program or an archive.
+    File(File),
+}
+
+/// Where an image lies, and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The OCI layout: the artifact's in the content store, or one of what was derived from it.
+    pub layout: PathBuf,
     /// What refers to it and goes where it goes (signatures, attestations, SBOMs), in the same layout, approved with it;
     /// subjects before what refers to them.
     pub referrers: Vec<Digest>,
     /// Attestations that go under tags of their own, each with the manifest of its statements, in the same layout and
     /// approved with it.
     pub attestation_tags: Vec<(String, Digest)>,
-    /// Destinations at this target, in the order of the plan.
-    pub destinations: Vec<Destination>,
+}
+
+/// Where a built file lies. It was hashed when publish began; who sends it hashes what he sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The file, below `.stagefreight/dist`.
+    pub path: PathBuf,
+    /// Its name there, without directories.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// A place the config names. Checks itself before anything is built; turns one approved artifact into steps afterwards.
@@ -81,6 +108,13 @@ pub trait Target: Send + Sync {
     fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight>;
     /// The steps that make `artifact` be at its destinations here. Step names are unique in the run.
     fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>>;
+    /// The steps of everything that goes here in this run. `own` are the destinations that hold no artifact themselves:
+    /// a release beside its assets. A target whose steps span artifacts says them here; by itself, each artifact is bound
+    /// alone.
+    fn bind_all(&self, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
+        debug_assert!(own.is_empty(), "a target with destinations of its own says which steps complete them");
+        artifacts.iter().flat_map(|artifact| self.bind(artifact)).collect()
+    }
     /// What a destination holds, read without having the bytes: for `status`, `verify`, and for perform, which adopts
     /// what an immutable destination already holds of our revision. `Depth::Closure` also asks for everything the
     /// bytes lead to. Never writes.

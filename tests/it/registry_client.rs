@@ -15,7 +15,7 @@ use stagefreight::core::{Digest, HostOptions};
 use stagefreight::event::{Event, Events, Sink};
 use stagefreight::http::{Ladder, Options, Timeouts};
 use stagefreight::manifest::{Destination, DestinationTarget};
-use stagefreight::publish::{ApprovedArtifact, Cx, Observation, Placed, Step};
+use stagefreight::publish::{ApprovedArtifact, Content, Cx, Image, Observation, Placed, Step};
 use stagefreight::registry::{Registries, RegistryTarget};
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
@@ -95,6 +95,7 @@ impl Publisher {
             credentials: credentials.map(str::to_owned),
             ca_file: None,
             options: HostOptions::default(),
+            settings: None,
         };
         RegistryTarget::new(&self.registries, &target, ["acme/app".to_owned()], self.dir.path(), None).expect("target")
     }
@@ -111,6 +112,7 @@ fn destination(host: &str, tag: &str, policy: &str, digest: &Digest) -> Destinat
         derived: None,
         path: "acme/app".to_owned(),
         tag: tag.to_owned(),
+        settings: None,
         policy: policy.to_owned(),
         required: true,
         why: "test".to_owned(),
@@ -121,11 +123,9 @@ fn artifact(host: &str, layout: PathBuf, digest: &Digest, version: &str, tags: &
     ApprovedArtifact {
         id: "docker:app".to_owned(),
         digest: digest.clone(),
-        layout,
+        content: Content::Image(Image { layout, referrers: Vec::new(), attestation_tags: Vec::new() }),
         version: version.to_owned(),
         revision: "a".repeat(40),
-        referrers: Vec::new(),
-        attestation_tags: Vec::new(),
         destinations: tags.iter().map(|(tag, policy)| destination(host, tag, policy, digest)).collect(),
     }
 }

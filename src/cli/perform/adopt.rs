@@ -99,6 +99,7 @@ fn bare(planned: &PlannedDestination, step: &BuildStep) -> Destination {
         derived: None,
         path: planned.path.clone(),
         tag: planned.tag.clone(),
+        settings: planned.settings.clone(),
         policy: "immutable".to_owned(),
         required: planned.required,
         why: planned.why.clone(),

@@ -25,7 +25,7 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
         ..OutputsManifest::default()
     };
     outputs.finalize(session.world.clock.now())?;
-    let destinations = destinations(plan, made, &outputs.checksum)?;
+    let destinations = destinations(plan, made, files, &outputs.checksum)?;
     let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
     for build in &mut builds {
         super::mask(&mut build.args);
@@ -99,13 +99,13 @@ fn write(session: &Session, plan: &Plan, outputs: &OutputsManifest, destinations
 }
 
 fn of_build<'a>(plan: &'a Plan, made: &'a Made) -> impl Iterator<Item = &'a PlannedDestination> {
-    plan.destinations.iter().filter(|planned| planned.build == made.step.id)
+    plan.destinations.iter().filter(|planned| planned.build == made.step.id && planned.artifact.is_none())
 }
 
 fn describe(plan: &Plan, made: &Made) -> Artifact {
     // One target per repository, its tags in the order of the plan.
     let mut targets: Vec<Target> = Vec::new();
-    for planned in of_build(plan, made) {
+    for planned in of_build(plan, made).filter(|planned| planned.kind == "registry_tag") {
         let known =
             targets.iter_mut().find_map(|target| target.registry.as_mut().filter(|r| r.host == planned.host && r.path == planned.path));
         if let Some(registry) = known {
@@ -133,21 +133,22 @@ fn describe(plan: &Plan, made: &Made) -> Artifact {
     }
 }
 
-fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Result<Destinations> {
+fn destinations(plan: &Plan, made: &[Made], files: &[MadeFile], outputs_checksum: &str) -> Result<Destinations> {
     let mut destinations = Vec::new();
     for planned in &plan.destinations {
-        let Some(artifact) = made.iter().find(|artifact| artifact.step.id == planned.build) else { continue };
-        let Rendered { digest, size, derived } = Rendered::of(&artifact.closure, &planned.rendition)?;
+        let Some((artifact, rendered)) = held(planned, made, files)? else { continue };
+        let Rendered { digest, size, derived } = rendered;
         destinations.push(Destination {
             name: planned.name.clone(),
             kind: planned.kind.clone(),
             target: planned.target.clone(),
-            artifact: artifact.record.artifact.clone(),
+            artifact,
             digest,
             size,
             derived,
             path: planned.path.clone(),
             tag: planned.tag.clone(),
+            settings: planned.settings.clone(),
             policy: policy_word(planned.policy).to_owned(),
             required: planned.required,
             why: planned.why.clone(),
@@ -161,6 +162,20 @@ fn destinations(plan: &Plan, made: &[Made], outputs_checksum: &str) -> Result<De
         targets: targets_of(plan),
         destinations,
     })
+}
+
+// The artifact a destination holds, and what it gets of it; nothing for a build that failed and was not required.
+fn held(planned: &PlannedDestination, made: &[Made], files: &[MadeFile]) -> Result<Option<(String, Rendered)>> {
+    if planned.build.is_empty() {
+        return Ok(Some((String::new(), Rendered { digest: String::new(), size: 0, derived: None })));
+    }
+    if let Some(id) = &planned.artifact {
+        let file = files.iter().find(|file| file.artifact.id.as_str() == id);
+        let rendered = |file: &MadeFile| Rendered { digest: file.artifact.digest.clone(), size: file.size, derived: None };
+        return Ok(file.map(|file| (id.clone(), rendered(file))));
+    }
+    let Some(image) = made.iter().find(|artifact| artifact.step.id == planned.build) else { return Ok(None) };
+    Ok(Some((image.record.artifact.clone(), Rendered::of(&image.closure, &planned.rendition)?)))
 }
 
 fn policy_word(policy: TagPolicy) -> &'static str {

@@ -8,7 +8,7 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference};
 use crate::config::decode::{Cx, IdMap, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Condition, Publish, Registry, RegistryPublish, Requirements, TagPolicy, TagTemplate};
+use crate::config::resolved::{Condition, Publish, PublishKind, Registry, RegistryPublish, Requirements, TagPolicy, TagTemplate};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
 use crate::config::template_tokens::find;
@@ -100,8 +100,8 @@ fn registry(id: &str, publish: written::RegistryPublish, lookup: &Lookup<'_>, sc
     let tags = tag_templates(id, tags, immutable.unwrap_or_default(), scope, cx);
     let when = conditions(when, lookup.patterns, scope, cx);
     let requires = requires.map(|requires| requirements(requires, cx)).unwrap_or_default();
-    let registry = RegistryPublish { registries, path: path.map(|path| path.value), tags, requires, required: required.unwrap_or(true) };
-    Publish { id: id.to_owned(), build: build.value, when, registry }
+    let kind = PublishKind::Registry(RegistryPublish { build: build.value, registries, path: path.map(|path| path.value), tags, requires });
+    Publish { id: id.to_owned(), when, required: required.unwrap_or(true), kind }
 }
 
 fn registries(id: &str, named: OneOrMany<Text>, has_path: bool, lookup: &Lookup<'_>, cx: &mut Cx) -> Vec<String> {
@@ -283,7 +283,8 @@ fn check_duplicates(publish: &Publish, span: Span, others: &IndexMap<String, Pub
     let own = destinations(publish, lookup);
     let repeated = own.iter().enumerate().find(|(index, destination)| own[..*index].contains(destination));
     // A tag that is there twice has been reported; here two registries are the same place.
-    if let Some((_, destination)) = repeated.filter(|_| publish.registry.registries.len() > 1) {
+    let PublishKind::Registry(entry) = &publish.kind;
+    if let Some((_, destination)) = repeated.filter(|_| entry.registries.len() > 1) {
         let message = format!("publish `{}` goes to {} twice", publish.id, show(destination));
         cx.report(Problem::at(span, message).hint("two of its registries are the same host; remove one"));
     }
@@ -306,10 +307,11 @@ type Destination<'c> = (&'c str, &'c str, &'c str);
 
 fn destinations<'c>(publish: &'c Publish, lookup: &Lookup<'c>) -> Vec<Destination<'c>> {
     let mut destinations = Vec::new();
-    for id in &publish.registry.registries {
+    let PublishKind::Registry(entry) = &publish.kind;
+    for id in &entry.registries {
         let Some(registry) = lookup.resolved.get(id) else { continue };
-        let Some(path) = publish.registry.path.as_deref().or(registry.default_path.as_deref()) else { continue };
-        destinations.extend(publish.registry.tags.iter().map(|tag| (registry.host.as_str(), path, tag.template.as_str())));
+        let Some(path) = entry.path.as_deref().or(registry.default_path.as_deref()) else { continue };
+        destinations.extend(entry.tags.iter().map(|tag| (registry.host.as_str(), path, tag.template.as_str())));
     }
     destinations
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::fixtures::*;
 use super::super::{DockerfileFacts, Surroundings};
+use crate::config::PublishKind;
 use crate::config::{Condition, Config};
 use crate::error::Kind;
 use crate::names::label;
@@ -84,11 +85,11 @@ fn one_destination_has_one_source() {
     assert_eq!(error.kind(), Kind::Usage);
     assert_eq!(
         error.message(),
-        "ghcr.io/acme/app:latest would be placed twice: publish `a` and publish `b` both name it (tags `latest` and `latest`)"
+        "ghcr.io/acme/app:latest would be placed twice: publish `a` and publish `b` both name it (tag `latest` and tag `latest`)"
     );
     let same = config(vec![publish("a", &["ghcr"], &["{version}", "{base}"], Vec::new())]);
     let error = planned(&same, &on_tag("v1.0.0"), &git(&[])).expect_err("twice");
-    assert!(error.message().contains("publish `a` names it twice (tags `{version}` and `{base}`)"), "{error}");
+    assert!(error.message().contains("publish `a` names it twice (tag `{version}` and tag `{base}`)"), "{error}");
     // What does not apply claims nothing.
     let apart = config(vec![publish("a", &["ghcr"], &["latest"], when_stable()), publish("b", &["ghcr"], &["latest"], Vec::new())]);
     assert_eq!(planned(&apart, &on_branch("main"), &git(&[])).expect("a plan").destinations.len(), 1);
@@ -98,7 +99,8 @@ fn one_destination_has_one_source() {
 fn flags_are_carried() {
     let mut config = release();
     config.registries[1].required = false;
-    config.publish[0].registry.requires.sign = true;
+    let PublishKind::Registry(entry) = &mut config.publish[0].kind;
+    entry.requires.sign = true;
     let plan = planned(&config, &on_tag("v1.0.0"), &git(&[])).expect("a plan");
     assert!(plan.destinations[0].required && !plan.destinations[3].required);
     assert!(plan.destinations[0].requires.sign && !plan.destinations[0].requires.sbom);

@@ -20,17 +20,17 @@ pub(super) struct AttestationTagsStep {
 
 impl AttestationTagsStep {
     pub(super) fn new(shared: Shared, bytes: StepName) -> Self {
-        let digests: Vec<_> = shared.artifact.attestation_tags.iter().map(|(_, digest)| digest.clone()).collect();
+        let digests: Vec<_> = shared.image.attestation_tags.iter().map(|(_, digest)| digest.clone()).collect();
         Self { name: name("attestations", &shared, &digests), shared, needs: [bytes] }
     }
 
     /// The tags, each with its manifest and the statements, read off the runtime's threads.
     async fn closures(&self) -> Result<(Layout, Vec<(String, Closure)>), RegistryError> {
-        let artifact = std::sync::Arc::clone(&self.shared.artifact);
+        let image = std::sync::Arc::clone(&self.shared.image);
         let read = tokio::task::spawn_blocking(move || {
-            let layout = Layout::open(&artifact.layout)?;
+            let layout = Layout::open(&image.layout)?;
             let closure = |(tag, digest): &(String, _)| Ok::<_, RegistryError>((tag.clone(), layout.closure_unhashed(digest)?));
-            let closures = artifact.attestation_tags.iter().map(closure).collect::<Result<_, _>>()?;
+            let closures = image.attestation_tags.iter().map(closure).collect::<Result<_, _>>()?;
             Ok((layout, closures))
         });
         read.await.unwrap_or_else(|_| Err(RegistryError::new(RegistryErrorKind::Source, "reading the layout was interrupted")))
@@ -120,7 +120,7 @@ impl Step for AttestationTagsStep {
             match self.missing(&cx.cancel).await {
                 Ok(missing) if missing.is_empty() => Ok(Verified { digest: None, by: super::tag::READ_BY.to_owned() }),
                 Ok(missing) => {
-                    let expected = format!("attestations under {} tags", self.shared.artifact.attestation_tags.len());
+                    let expected = format!("attestations under {} tags", self.shared.image.attestation_tags.len());
                     Err(VerifyError::Mismatch { expected, found: format!("all but {}", missing.join(", ")) })
                 }
                 Err(error) => Err(VerifyError::Unreadable(error)),

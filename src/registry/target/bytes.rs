@@ -28,7 +28,7 @@ impl BytesStep {
 
     /// The layout and what its root leads to, read off the runtime's threads.
     async fn closure(&self) -> Result<(Layout, Closure), RegistryError> {
-        let (path, digest) = (self.shared.artifact.layout.clone(), self.shared.artifact.digest.clone());
+        let (path, digest) = (self.shared.image.layout.clone(), self.shared.artifact.digest.clone());
         let read = tokio::task::spawn_blocking(move || {
             let layout = Layout::open(&path)?;
             let closure = layout.closure_unhashed(&digest)?;

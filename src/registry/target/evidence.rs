@@ -28,16 +28,16 @@ pub(super) struct EvidenceStep {
 
 impl EvidenceStep {
     pub(super) fn new(shared: Shared, bytes: StepName) -> Self {
-        let name = name("referrers", &shared, &shared.artifact.referrers);
+        let name = name("referrers", &shared, &shared.image.referrers);
         Self { shared, name, needs: [bytes] }
     }
 
     /// What refers, each with everything it leads to, read off the runtime's threads.
     async fn closures(&self) -> Result<(Layout, Vec<Closure>), RegistryError> {
-        let artifact = std::sync::Arc::clone(&self.shared.artifact);
+        let image = std::sync::Arc::clone(&self.shared.image);
         let read = tokio::task::spawn_blocking(move || {
-            let layout = Layout::open(&artifact.layout)?;
-            let closures = artifact.referrers.iter().map(|digest| layout.closure_unhashed(digest)).collect::<Result<_, _>>()?;
+            let layout = Layout::open(&image.layout)?;
+            let closures = image.referrers.iter().map(|digest| layout.closure_unhashed(digest)).collect::<Result<_, _>>()?;
             Ok((layout, closures))
         });
         read.await.unwrap_or_else(|_| Err(RegistryError::new(RegistryErrorKind::Source, "reading the layout was interrupted")))
@@ -128,7 +128,7 @@ impl Step for EvidenceStep {
             match self.missing(&cx.cancel).await {
                 Ok(missing) if missing.is_empty() => Ok(Verified { digest: None, by: super::tag::READ_BY.to_owned() }),
                 Ok(missing) => {
-                    let expected = format!("{} referrers", self.shared.artifact.referrers.len());
+                    let expected = format!("{} referrers", self.shared.image.referrers.len());
                     Err(VerifyError::Mismatch { expected, found: format!("all but {}", missing.join(", ")) })
                 }
                 Err(error) => Err(VerifyError::Unreadable(error.into())),

@@ -22,7 +22,7 @@ use super::registries::Registries;
 use crate::core::{BoxFuture, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Destination, DestinationTarget};
-use crate::publish::{ApprovedArtifact, Cx, Depth, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
+use crate::publish::{ApprovedArtifact, Content, Cx, Depth, Image, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
 use attestation_tags::AttestationTagsStep;
 use bytes::BytesStep;
 use evidence::EvidenceStep;
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     client: Arc<Client>,
     path: String,
     artifact: Arc<ApprovedArtifact>,
+    image: Arc<Image>,
     looks: Arc<Looks>,
 }
 
@@ -117,7 +118,9 @@ impl Target for RegistryTarget {
     }
 
     fn bind(&self, artifact: &ApprovedArtifact) -> Vec<Box<dyn Step>> {
-        let artifact = Arc::new(artifact.clone());
+        // The config refuses a registry as the place of files; nothing placed is nothing complete.
+        let Content::Image(image) = &artifact.content else { return Vec::new() };
+        let (image, artifact) = (Arc::new(image.clone()), Arc::new(artifact.clone()));
         let paths: BTreeSet<&str> = artifact.destinations.iter().map(|destination| destination.path.as_str()).collect();
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
         for path in paths {
@@ -126,18 +129,19 @@ impl Target for RegistryTarget {
                 client: Arc::clone(&self.client),
                 path: path.to_owned(),
                 artifact: Arc::clone(&artifact),
+                image: Arc::clone(&image),
                 looks: Arc::default(),
             };
             let bytes = BytesStep::new(shared.clone());
             let bytes_name = crate::publish::Step::name(&bytes).clone();
             steps.push(Box::new(bytes));
             let mut first = vec![bytes_name];
-            if !artifact.referrers.is_empty() {
+            if !image.referrers.is_empty() {
                 let evidence = EvidenceStep::new(shared.clone(), first[0].clone());
                 first.push(crate::publish::Step::name(&evidence).clone());
                 steps.push(Box::new(evidence));
             }
-            if !artifact.attestation_tags.is_empty() {
+            if !image.attestation_tags.is_empty() {
                 let attestations = AttestationTagsStep::new(shared.clone(), first[0].clone());
                 first.push(crate::publish::Step::name(&attestations).clone());
                 steps.push(Box::new(attestations));

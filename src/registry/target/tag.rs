@@ -96,7 +96,7 @@ impl TagStep {
             return Ok(decided);
         }
         // Only what is still asked for is looked up.
-        let (layout, digest) = (artifact.layout.clone(), artifact.digest.clone());
+        let (layout, digest) = (self.shared.image.layout.clone(), artifact.digest.clone());
         let read = tokio::task::spawn_blocking(move || About::of_layout(&Layout::open(&layout)?, &digest));
         ours.created = read.await.map_err(interrupted)??.created;
         let mut facts = Facts::default();
@@ -136,7 +136,7 @@ impl TagStep {
             Observation::Diverged { found, .. } | Observation::Superseded { found, .. } => Some(found.clone()),
             _ => None,
         };
-        let (layout, digest) = (artifact.layout.clone(), artifact.digest.clone());
+        let (layout, digest) = (self.shared.image.layout.clone(), artifact.digest.clone());
         let read = tokio::task::spawn_blocking(move || Layout::open(&layout)?.read_manifest(&digest));
         let manifest = read.await.map_err(interrupted)??;
         let mut writes = 0;

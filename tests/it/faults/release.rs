@@ -9,7 +9,7 @@ use stagefreight::core::{Digest, HostOptions, Timestamp};
 use stagefreight::event::{Events, Sink};
 use stagefreight::http::{Ladder, Options, Timeouts};
 use stagefreight::manifest::{Destination, DestinationTarget};
-use stagefreight::publish::{ApprovedArtifact, Cx, Engine, History, Journal, Step, StepReport, Target as _};
+use stagefreight::publish::{ApprovedArtifact, Content, Cx, Engine, History, Image, Journal, Step, StepReport, Target as _};
 use stagefreight::registry::{Registries, RegistryTarget};
 use stagefreight::store::LayoutWriter;
 use stagefreight::world::{Environment, World};
@@ -118,6 +118,7 @@ impl Release {
             derived: None,
             path: repository.to_owned(),
             tag: (*tag).to_owned(),
+            settings: None,
             policy: (*policy).to_owned(),
             required: true,
             why: "test".to_owned(),
@@ -125,11 +126,9 @@ impl Release {
         ApprovedArtifact {
             id: "docker:app".to_owned(),
             digest: self.digest.clone(),
-            layout: self.layout.clone(),
+            content: Content::Image(Image { layout: self.layout.clone(), referrers: self.referrers.clone(), attestation_tags: Vec::new() }),
             version: "1.4.0".to_owned(),
             revision: "a".repeat(40),
-            referrers: self.referrers.clone(),
-            attestation_tags: Vec::new(),
             destinations: destinations.collect(),
         }
     }
@@ -187,6 +186,7 @@ impl Publisher {
                 credentials: self.login.then(|| "REG".to_owned()),
                 ca_file: self.authority.as_ref().map(|file| file.display().to_string()),
                 options: HostOptions::default(),
+                settings: None,
             };
             let target = RegistryTarget::new(&registries, &target, [REPOSITORY.to_owned()], dir, None).expect("target");
             steps.extend(target.bind(&release.artifact(host, REPOSITORY)));

@@ -1,56 +1,15 @@
-//! Where everything goes: publish entries fanned out over registries and tags.
+//! Entries of kind `registry`: fanned out over registries and tags.
 
-use std::collections::HashMap;
-
-use super::template::Scope;
-use super::types::{PlannedDestination, PlannedTarget, Skipped, WrittenRequirements};
-use super::when::{self, Verdict};
-use super::{Inputs, slug};
-use crate::config::{Build, Publish, Registry, RegistryPublish, Requirements, TagTemplate};
+use super::super::template::Scope;
+use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
+use super::super::{Inputs, slug};
+use super::{Entry, Found};
+use crate::config::{Build, Registry, RegistryPublish, Requirements, TagTemplate};
 use crate::core::{Platform, Repository, Tag};
 use crate::error::{Error, Result};
 
-/// Destinations in document order, the targets they are at, and what does not apply.
-#[derive(Default)]
-pub(super) struct Placement {
-    pub(super) targets: Vec<PlannedTarget>,
-    pub(super) destinations: Vec<PlannedDestination>,
-    pub(super) skipped: Vec<Skipped>,
-}
-
-pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>) -> Result<Placement> {
-    let mut placement = Placement::default();
-    let mut seen = HashMap::new();
-    for publish in inputs.config.publish.values() {
-        let verdict = verdict(inputs, publish).map_err(|error| error.context(format!("publish `{}`: when", publish.id)))?;
-        if verdict.applies {
-            let found =
-                fan_out(inputs, scope, publish, &verdict.why).map_err(|error| error.context(format!("publish `{}`", publish.id)))?;
-            for (destination, template) in found {
-                refuse_twice(&mut seen, &destination, template)?;
-                remember_target(inputs, &mut placement.targets, &destination);
-                placement.destinations.push(destination);
-            }
-        } else {
-            placement.skipped.push(Skipped { publish: publish.id.clone(), why: verdict.why });
-        }
-    }
-    Ok(placement)
-}
-
-fn verdict(inputs: &Inputs<'_>, publish: &Publish) -> Result<Verdict> {
-    if inputs.context.is_untrusted() {
-        let number = inputs.context.pull_request.as_ref().and_then(|pr| pr.number).map_or_else(String::new, |n| format!(" {n}"));
-        // Woodpecker and runners without an event file cannot deny it.
-        let why = format!("pull request{number} counts as a fork's: its changes are built, and published nowhere");
-        return Ok(Verdict { applies: false, why });
-    }
-    when::evaluate(&publish.when, &inputs.config.git, inputs.context)
-}
-
-fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why: &str) -> Result<Vec<(PlannedDestination, &'a str)>> {
-    let Publish { id, build, when: _, registry } = publish;
-    let RegistryPublish { registries, path, tags, requires, required } = registry;
+pub(super) fn fan_out(inputs: &Inputs<'_>, scope: &Scope<'_>, entry: &Entry<'_>, kind: &RegistryPublish) -> Result<Vec<Found>> {
+    let RegistryPublish { build, registries, path, tags, requires } = kind;
     let Some(built) = inputs.config.builds.get(build) else {
         return Err(Error::usage(format!("build `{build}` is not defined")).hint("correct `build:`"));
     };
@@ -67,18 +26,20 @@ fn fan_out<'a>(inputs: &Inputs<'a>, scope: &Scope<'_>, publish: &'a Publish, why
                 name: format!("{repository}:{tag}"),
                 kind: "registry_tag".to_owned(),
                 target: registry.id.clone(),
-                publish: id.clone(),
+                publish: entry.publish.id.clone(),
                 build: built.id.clone(),
+                artifact: None,
+                settings: None,
                 host: repository.host.clone(),
                 path: repository.path.clone(),
                 tag: tag.to_string(),
                 policy: template.policy,
-                required: *required && registry.required,
+                required: entry.publish.required && registry.required,
                 requires: written(*requires),
                 rendition: registry.rendition.clone(),
-                why: why.to_owned(),
+                why: entry.why.to_owned(),
             };
-            found.push((destination, template.template.as_str()));
+            found.push(Found { destination, target: target(registry), named_by: format!("tag `{}`", template.template) });
         }
     }
     Ok(found)
@@ -124,32 +85,10 @@ fn written(requires: Requirements) -> WrittenRequirements {
     WrittenRequirements { sign, attest, sbom }
 }
 
-struct Claim {
-    publish: String,
-    template: String,
-}
-
-fn refuse_twice(seen: &mut HashMap<String, Claim>, destination: &PlannedDestination, template: &str) -> Result<()> {
-    let claim = Claim { publish: destination.publish.clone(), template: template.to_owned() };
-    let Some(first) = seen.insert(destination.name.clone(), claim) else { return Ok(()) };
-    let (one, other) = (&first.publish, &destination.publish);
-    let between = if one == other {
-        format!("publish `{one}` names it twice")
-    } else {
-        format!("publish `{one}` and publish `{other}` both name it")
-    };
-    Err(Error::usage(format!("{} would be placed twice: {between} (tags `{}` and `{template}`)", destination.name, first.template))
-        .hint("let their tags or their `when` differ, so that one destination has one source"))
-}
-
-fn remember_target(inputs: &Inputs<'_>, targets: &mut Vec<PlannedTarget>, destination: &PlannedDestination) {
-    if targets.iter().any(|target| target.name == destination.target) {
-        return;
-    }
-    let Some(registry) = inputs.config.registries.get(&destination.target) else { return };
+fn target(registry: &Registry) -> PlannedTarget {
     let Registry { id, provider, host, plain_http, credentials, default_path: _, required: _, ca_file, mirrors: _, options, rendition: _ } =
         registry;
-    targets.push(PlannedTarget {
+    PlannedTarget {
         name: id.clone(),
         kind: "registry".to_owned(),
         provider: provider.name().to_owned(),
@@ -158,5 +97,6 @@ fn remember_target(inputs: &Inputs<'_>, targets: &mut Vec<PlannedTarget>, destin
         credentials: credentials.clone(),
         ca_file: ca_file.clone(),
         options: options.clone(),
-    });
+        settings: None,
+    }
 }

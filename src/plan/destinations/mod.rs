@@ -1,0 +1,89 @@
+//! Where everything goes: one file per kind of publish entry says which destinations an entry has and at which targets;
+//! this one asks them in document order and sees to it that no destination has two sources.
+
+mod registry;
+
+use std::collections::HashMap;
+
+use super::Inputs;
+use super::template::Scope;
+use super::types::{PlannedDestination, PlannedTarget, Skipped};
+use super::when::{self, Verdict};
+use crate::config::{Publish, PublishKind};
+use crate::error::{Error, Result};
+
+/// Destinations in document order, the targets they are at, and what does not apply.
+#[derive(Default)]
+pub(super) struct Placement {
+    pub(super) targets: Vec<PlannedTarget>,
+    pub(super) destinations: Vec<PlannedDestination>,
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// What one publish entry comes to.
+struct Entry<'a> {
+    /// Id, for messages and records.
+    publish: &'a Publish,
+    /// Why it applies.
+    why: &'a str,
+}
+
+/// One destination, the target it is at, and what of the config it was named by, for messages: ``tags `{version}` ``.
+struct Found {
+    destination: PlannedDestination,
+    target: PlannedTarget,
+    named_by: String,
+}
+
+pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>) -> Result<Placement> {
+    let mut placement = Placement::default();
+    let mut seen = HashMap::new();
+    for publish in inputs.config.publish.values() {
+        let verdict = verdict(inputs, publish).map_err(|error| error.context(format!("publish `{}`: when", publish.id)))?;
+        if !verdict.applies {
+            placement.skipped.push(Skipped { publish: publish.id.clone(), why: verdict.why });
+            continue;
+        }
+        let entry = Entry { publish, why: &verdict.why };
+        let found = match &publish.kind {
+            PublishKind::Registry(kind) => registry::fan_out(inputs, scope, &entry, kind),
+        };
+        for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
+            let Found { destination, target, named_by } = found;
+            refuse_twice(&mut seen, &destination, named_by)?;
+            if !placement.targets.iter().any(|known| known.name == target.name) {
+                placement.targets.push(target);
+            }
+            placement.destinations.push(destination);
+        }
+    }
+    Ok(placement)
+}
+
+fn verdict(inputs: &Inputs<'_>, publish: &Publish) -> Result<Verdict> {
+    if inputs.context.is_untrusted() {
+        let number = inputs.context.pull_request.as_ref().and_then(|pr| pr.number).map_or_else(String::new, |n| format!(" {n}"));
+        // Woodpecker and runners without an event file cannot deny it.
+        let why = format!("pull request{number} counts as a fork's: its changes are built, and published nowhere");
+        return Ok(Verdict { applies: false, why });
+    }
+    when::evaluate(&publish.when, &inputs.config.git, inputs.context)
+}
+
+struct Claim {
+    publish: String,
+    named_by: String,
+}
+
+fn refuse_twice(seen: &mut HashMap<String, Claim>, destination: &PlannedDestination, named_by: String) -> Result<()> {
+    let claim = Claim { publish: destination.publish.clone(), named_by: named_by.clone() };
+    let Some(first) = seen.insert(destination.name.clone(), claim) else { return Ok(()) };
+    let (one, other) = (&first.publish, &destination.publish);
+    let between = if one == other {
+        format!("publish `{one}` names it twice")
+    } else {
+        format!("publish `{one}` and publish `{other}` both name it")
+    };
+    Err(Error::usage(format!("{} would be placed twice: {between} ({} and {named_by})", destination.name, first.named_by))
+        .hint("let their tags or their `when` differ, so that one destination has one source"))
+}
