@@ -29,9 +29,10 @@ fn a_fresh_builder_finds_what_another_left_and_is_faster() {
     assert_eq!(cache(&cold)["exports"][0]["written"], true, "{cold:#}");
 
     let (warm, warm_took) = timed(&sf);
+    // Faster by as much as the steps that were found took, which both builds say themselves: how long they took in all
+    // depends on what else the machine does.
     println!("cold {cold_took:?}, warm {warm_took:?} with {} % of the steps found", share(&warm));
     assert!(share(&warm) > 90, "{warm:#}");
-    assert!(warm_took < cold_took, "the steps that sleep for four seconds were found: {warm_took:?} < {cold_took:?}");
     assert_eq!((cache(&warm)["external"].as_str(), cache(&warm)["fallback"].as_str()), (Some("hit"), Some("skipped")));
     assert!(cache(&warm)["saved_ms"].as_u64().is_some_and(|saved| saved >= 4000), "{warm:#}");
     assert_eq!(warm["artifacts"][0]["digest"], cold["artifacts"][0]["digest"], "a cache decides nothing about the bytes");

@@ -95,7 +95,7 @@ fn a_termination_leaves_no_child_no_directory_and_no_output() {
     assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
     let drained = std::thread::spawn(move || stderr.read_to_string(&mut seen).map(|_| seen));
     let status = child.wait().expect("it ends");
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
     let told = drained.join().expect("thread").expect("stderr");
     assert_eq!(status.code(), Some(143), "{told}");
     assert_eq!(processes_of(&sf), Vec::<String>::new());

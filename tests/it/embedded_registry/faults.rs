@@ -138,7 +138,7 @@ fn a_client_that_stops_sending_is_let_go() {
     silent.write_all(b"GET /v2/ HTTP/1.1\r\nHo").expect("half a head");
     let start = Instant::now();
     let _closed = read_answer(&mut silent, false);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn many_clients_push_the_same_blob_at_once() {
 fn tokens_open_what_they_were_given_for() {
     let login = Login { user: "u".to_owned(), password: Secret::new("p4ssw0rd") };
     let r = Registry::with(|options| {
-        options.auth = Auth::Token { login, anonymous_pull: true, lifetime: Duration::from_millis(600) };
+        options.auth = Auth::Token { login, anonymous_pull: true, lifetime: Duration::from_secs(4) };
     });
     let basic = ("Authorization", "Basic dTpwNHNzdzByZA==");
     let challenge = r.send("POST", "/v2/a/b/blobs/uploads/", &[], b"").expect(401).header("www-authenticate");
@@ -210,7 +210,7 @@ fn tokens_open_what_they_were_given_for() {
     let form =
         b"grant_type=password&service=stagefreight&scope=repository%3Aa%2Fb%3Apull+repository%3Ac%3Apull&username=u&password=p4ssw0rd";
     r.send("POST", "/token", &[("Content-Type", "application/x-www-form-urlencoded")], form).expect(200);
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(4100));
     let expired = r.send("GET", "/v2/a/b/tags/list", &[("Authorization", &push)], b"").expect(401);
     assert!(expired.header("www-authenticate").contains("invalid_token"));
 }

@@ -124,11 +124,6 @@ impl Row {
         Self { publishers, twice: true, ..self }
     }
 
-    /// The first run ends sooner than this.
-    pub fn within(self, within: Duration) -> Self {
-        Self { within, ..self }
-    }
-
     /// Runs the row and panics where something is not as it says.
     pub async fn run(self) {
         let dir = tempfile::tempdir().expect("temporary directory");
