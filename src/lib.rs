@@ -18,6 +18,7 @@ pub mod process;
 pub mod publish;
 pub mod registry;
 pub mod rehearse;
+pub mod remote;
 pub mod report;
 pub mod review;
 pub mod store;

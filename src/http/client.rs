@@ -99,7 +99,7 @@ impl Client {
 
     /// One attempt, with its redirects.
     async fn attempt(&self, request: &Request, attempt: u32, cancel: &CancellationToken) -> Result<Response, HttpError> {
-        let follow = matches!(request.method, Method::GET | Method::HEAD);
+        let follow = request.follow && matches!(request.method, Method::GET | Method::HEAD);
         let mut url = request.url.clone();
         let mut authorized = true;
         for _ in 0..=MAX_REDIRECTS {

@@ -38,6 +38,7 @@ pub struct Request {
     pub(super) on_progress: Option<OnProgress>,
     pub(super) on_pushback: Option<OnPushback>,
     pub(super) bulk: bool,
+    pub(super) follow: bool,
 }
 
 impl Request {
@@ -57,6 +58,7 @@ impl Request {
             on_progress: None,
             on_pushback: None,
             bulk: false,
+            follow: true,
         }
     }
 
@@ -101,6 +103,13 @@ impl Request {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Takes a redirect as the answer it is, for callers with rules of their own on where they may be sent.
+    #[must_use]
+    pub fn without_redirects(mut self) -> Self {
+        self.follow = false;
         self
     }
 

@@ -62,12 +62,13 @@ pub struct Line<'a> {
 #[derive(Debug, Clone)]
 pub struct Child {
     program: PathBuf,
+    name: Option<String>,
     args: Vec<String>,
     env: BTreeMap<String, String>,
     cwd: Option<PathBuf>,
-    stdin: Option<Vec<u8>>,
-    deadline: Duration,
-    redactor: Redactor,
+    pub(super) stdin: Option<Vec<u8>>,
+    pub(super) deadline: Duration,
+    pub(super) redactor: Redactor,
 }
 
 /// A child that ran to its end, whatever its exit code.
@@ -125,6 +126,7 @@ impl Child {
         let env = ALWAYS.iter().filter_map(|name| Some(((*name).to_owned(), world.env.get(name)?.to_owned()))).collect();
         Self {
             program: program.into(),
+            name: None,
             args: Vec::new(),
             env,
             cwd: None,
@@ -145,6 +147,20 @@ impl Child {
     #[must_use]
     pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Gives it exactly these variables and no others, not even those every program needs.
+    #[must_use]
+    pub fn only_env(mut self, env: BTreeMap<String, String>) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// What it is called by itself (its first argument) and in messages, where the file it is started from has another name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
         self
     }
 
@@ -218,7 +234,7 @@ impl Child {
     /// Runs it, showing each redacted line as it comes. The whole process group is ended on cancellation and deadline:
     /// first politely, then not.
     pub async fn run_lines(self, cancel: &CancellationToken, on_line: &mut (dyn FnMut(Line<'_>) + Send)) -> Result<Finished, ChildError> {
-        let program = self.program.display().to_string();
+        let program = self.program_name();
         let io = |source| ChildError::Io { program: program.clone(), source };
         let mut child = self.spawn()?;
         let group = child.id();
@@ -267,27 +283,30 @@ impl Child {
         }
     }
 
-    fn spawn(&self) -> Result<tokio::process::Child, ChildError> {
+    pub(super) fn spawn(&self) -> Result<tokio::process::Child, ChildError> {
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         self.start(stdin, Stdio::piped(), Stdio::piped())
     }
 
     /// The program's name, for messages.
     pub(super) fn program_name(&self) -> String {
-        self.program.display().to_string()
+        self.name.clone().unwrap_or_else(|| self.program.display().to_string())
     }
 
     /// Starts it in a process group of its own.
     #[expect(clippy::disallowed_methods, reason = "process is the one way to children")]
     pub(super) fn start(&self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<tokio::process::Child, ChildError> {
         let mut command = tokio::process::Command::new(&self.program);
+        if let Some(name) = &self.name {
+            command.arg0(name);
+        }
         command.args(&self.args).env_clear().envs(&self.env).process_group(0).kill_on_drop(true);
         command.stdin(stdin).stdout(stdout).stderr(stderr);
         if let Some(dir) = &self.cwd {
             command.current_dir(dir);
         }
         command.spawn().map_err(|source| {
-            let program = self.program.display().to_string();
+            let program = self.program_name();
             if source.kind() == std::io::ErrorKind::NotFound && self.cwd.as_ref().is_none_or(|dir| dir.is_dir()) {
                 ChildError::NotFound(program)
             } else {
@@ -339,7 +358,7 @@ fn finish_line(line: &mut Vec<u8>) -> String {
     text
 }
 
-async fn end_group(group: Option<u32>, child: &mut tokio::process::Child) {
+pub(super) async fn end_group(group: Option<u32>, child: &mut tokio::process::Child) {
     let pid = group.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         let _gone = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);

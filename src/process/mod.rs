@@ -4,7 +4,9 @@
 mod background;
 mod child;
 mod connected;
+mod exchange;
 
 pub use background::{Background, Running};
 pub use child::{Child, ChildError, Finished, Line, StreamName};
 pub use connected::Connected;
+pub use exchange::{Bounds, Exchanged};
