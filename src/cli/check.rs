@@ -9,7 +9,7 @@ use super::gather::gather;
 use super::session::Session;
 use super::wire::Wiring;
 use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepWork};
 use crate::publish::{Cx, Inquiry, Overrides, Preflight};
 use crate::report::{Table, counted};
 
@@ -120,12 +120,27 @@ fn explain(plan: &Plan) -> Vec<Explained> {
         let why = format!("{} for {}; {}", step.dockerfile, step.platforms.join(", "), step.builder.why);
         Explained { what: "build", name: step.id.clone(), why }
     }));
+    explained.extend(plan.files.iter().map(|step| {
+        let needs = if step.needs.is_empty() { String::new() } else { format!("; after {}", step.needs.join(", ")) };
+        Explained { what: "build", name: step.id(), why: format!("{}{needs}", made_by(&step.work)) }
+    }));
     explained.extend(plan.skipped.iter().map(|skipped| Explained {
         what: "skip",
         name: skipped.publish.clone(),
         why: skipped.why.clone(),
     }));
     explained
+}
+
+fn made_by(work: &StepWork) -> String {
+    match work {
+        StepWork::Binary(work) => format!("a program for {}, by {}", work.platform, work.toolchain.name()),
+        StepWork::Archive(work) => format!("an archive, {}", work.format.name()),
+        StepWork::Command(work) => match work.outputs.len() {
+            1 => "a command with one output".to_owned(),
+            several => format!("a command with {several} outputs"),
+        },
+    }
 }
 
 impl Checked {

@@ -130,7 +130,13 @@ fn base_images(policy: &Security, artifact: &ArtifactFacts, findings: &mut Vec<F
     }
     let Some(bases) = &artifact.bases else {
         let message = format!("{}: its base images are not known, and security.base_images names the allowed ones", artifact.id);
-        refuse(findings, "base_images", &artifact.id, message, "build it with `perform --rebuild`");
+        refuse(
+            findings,
+            "base_images",
+            &artifact.id,
+            message,
+            "build it with `perform --rebuild`; of what another builder made they cannot be known",
+        );
         return;
     };
     for base in bases.iter().filter(|base| base.reference != "scratch") {

@@ -253,6 +253,43 @@ fn opaque_directories_as_the_image_specification_means_them() {
 }
 
 #[test]
+fn a_program_is_run_when_it_is_asked_for_its_version_and_nothing_stays() {
+    let sf =
+        with_busybox("FROM scratch\nCOPY bin/busybox /bin/busybox\nENV APP_VERSION=1.4.0\nENTRYPOINT [\"/bin/busybox\", \"sh\", \"-c\"]\n")
+            .file(".stagefreight.yml", "version: 1\nbuilds: { app: { kind: docker, builder: embedded } }\n")
+            .git();
+    docker();
+    sf.run(&["perform"]).code(0);
+    let image = sf.artifact_digest();
+    let asked = |words: &str| {
+        let mut command = sf.command(&["inspect", &image, "--version-by", words, "--output", "json"]);
+        let output = command.env("PATH", path_with_components()).output().expect("the binary runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let left = || {
+        let ask = |args: &[&str]| Command::new(docker()).args(args).output().expect("docker").stdout;
+        let (images, containers) = (ask(&["images", "--format", "{{.Repository}}"]), ask(&["ps", "-a", "--format", "{{.Names}}"]));
+        let names = String::from_utf8_lossy(&[images, containers].concat()).into_owned();
+        names.lines().filter(|name| name.starts_with("stagefreight-inspect")).count()
+    };
+    // Nothing may be written and nobody reached; what is said is what the image's own environment holds.
+    let (code, said, told) = asked("echo${IFS}app${IFS}$APP_VERSION");
+    assert_eq!(code, Some(0), "{told}");
+    let document: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_satisfies("command-inspect", &document);
+    assert_eq!(document["version"]["output"], "app 1.4.0", "{document:#}");
+    let of = stagefreight::core::Digest::of(b"app 1.4.0\n").to_string();
+    assert_eq!(document["version"]["fingerprint"], of.as_str());
+    let (code, _, told) = asked("false");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("fails when asked for its version"), "{told}");
+    let (code, _, told) = asked("true");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("says nothing when asked for its version"), "{told}");
+    assert_eq!(left(), 0);
+}
+
+#[test]
 fn says_what_it_cannot_show() {
     let sf = Sf::new().file("plain/file", "");
     let layout = by_hand(sf.outside(), &[(media_type::OCI_LAYER_GZIP, tar_of(&[(b'0', "zeros", "")]))]);

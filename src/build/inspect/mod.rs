@@ -1,4 +1,4 @@
-//! Images looked into without being run: config, labels, files and their hashes, straight from the layers of an OCI
+//! Images looked into without being run (`version` alone runs one, where somebody asks for that): config, labels, files and their hashes, straight from the layers of an OCI
 //! layout (spec/build.md J, without a daemon).
 //!
 //! The way through: `image` finds the image of a platform and its config; `layer` unpacks and checks one blob, `archive`
@@ -13,6 +13,7 @@ mod listing;
 mod look;
 mod resolve;
 mod tree;
+mod version;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use listing::Listed;
 pub use look::{Hidden, LayerUse, Looked, lay, look};
 pub use resolve::FindError;
 pub use tree::{FileKind, NodeId, Tree, TreeError};
+pub use version::{SaidVersion, say_version};
 
 /// How much is read before an image is called hostile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! `stagefreight inspect IMAGE`: what is in an image, read from its layers; nothing is run.
+//! `stagefreight inspect IMAGE`: what is in an image, read from its layers. Nothing is run, unless `--version-by` asks
+//! for it.
 
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -6,9 +7,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use super::inspected::{HashDoc, HiddenDoc, Inspected, LayerDoc, Tally};
+use super::inspected::{HashDoc, HiddenDoc, Inspected, LayerDoc, Tally, VersionDoc};
 use super::inspected_screen as screen;
-use crate::build::inspect::{Image, Limits, Looked, NodeId, choose, look};
+use crate::build::inspect::{Image, Limits, Looked, NodeId, choose, look, say_version};
 use crate::cli::document::Document;
 use crate::cli::session::{OutputFormat, Session};
 use crate::core::oci::ManifestKind;
@@ -42,6 +43,9 @@ pub struct InspectArgs {
     /// Print the SHA-256 of the program the image starts
     #[arg(long, group = "what")]
     pub binary: bool,
+    /// Run the image with these words, as `docker run IMAGE WORDS` does, and print the version it says
+    #[arg(long, value_name = "WORDS", group = "what")]
+    pub version_by: Option<String>,
     /// Refuse layers that unpack to more than this
     #[arg(long, value_name = "SIZE")]
     pub max_unpacked: Option<ByteSize>,
@@ -58,6 +62,9 @@ pub fn run(session: &Session, args: &InspectArgs) -> Result<()> {
     }
     session.block_on(async {
         let found = locate(session, &args.image, platform.as_ref()).await?;
+        if let Some(words) = &args.version_by {
+            return print_version(session, args, &found, words).await;
+        }
         show(session, args, &found)
     })
 }
@@ -129,11 +136,15 @@ async fn fetch(session: &Session, text: &str, platform: Option<&Platform>) -> Re
         ManifestKind::Image => found.digest.clone(),
         ManifestKind::Index => choose(&found.manifest, platform).map_err(|error| error.context(&reference))?.digest.clone(),
     };
-    let temporary = session.world.env.get(crate::names::env::TMPDIR).unwrap_or("/tmp");
-    let scratch = Scratch::below(Path::new(temporary), "inspect")?;
+    let scratch = temporary(session)?;
     let pulled = pull(&client, path, selector.as_str(), None, &scratch.path().join("layout"), &session.cancel).await?;
     let image = Image::open(&pulled.layout, &pulled.root.digest, platform)?;
     Ok(Found { image, root: found.digest, _scratch: Some(scratch) })
+}
+
+fn temporary(session: &Session) -> Result<Scratch> {
+    let temporary = session.world.env.get(crate::names::env::TMPDIR).unwrap_or("/tmp");
+    Ok(Scratch::below(Path::new(temporary), "inspect")?)
 }
 
 fn show(session: &Session, args: &InspectArgs, found: &Found) -> Result<()> {
@@ -165,6 +176,17 @@ fn show(session: &Session, args: &InspectArgs, found: &Found) -> Result<()> {
     let hash = |(path, id): &(String, NodeId)| Some(HashDoc { path: path.clone(), sha256: hashes.get(id)?.hex().to_owned() });
     document.hashes = Some(files.iter().filter_map(hash).collect());
     session.print(&document, screen::hashes)
+}
+
+async fn print_version(session: &Session, args: &InspectArgs, found: &Found, words: &str) -> Result<()> {
+    let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    let scratch = temporary(session)?;
+    let said = say_version(&session.world, &session.directory, scratch.path(), &found.image, &words, &session.cancel).await?;
+    let mut summary = found.image.summary();
+    summary.root = found.root.to_string();
+    let mut document = Inspected::new(args.image.clone(), summary);
+    document.version = Some(VersionDoc { output: said.output, fingerprint: said.fingerprint.to_string() });
+    session.print(&document, screen::version)
 }
 
 fn named(looked: &Looked, paths: &[String]) -> Result<Vec<(String, NodeId)>> {

@@ -22,12 +22,24 @@ pub(in crate::cli) struct Inspected<'a> {
     pub hidden: Option<Vec<HiddenDoc>>,
     /// Hashes, with `--hash` and `--binary`.
     pub hashes: Option<Vec<HashDoc>>,
+    /// What its program says, with `--version-by`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionDoc>,
+}
+
+/// What the image's program says its version is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct VersionDoc {
+    /// Standard output, without the white space around it.
+    pub output: String,
+    /// SHA-256 of standard output.
+    pub fingerprint: String,
 }
 
 impl Inspected<'_> {
     /// The image alone.
     pub fn new(reference: String, image: ImageSummary) -> Self {
-        Self { reference, image, files: None, layer_use: None, hidden: None, hashes: None }
+        Self { reference, image, files: None, layer_use: None, hidden: None, hashes: None, version: None }
     }
 }
 

@@ -137,6 +137,17 @@ fn mode(file: &Listed<'_>) -> String {
     text
 }
 
+/// What its program says.
+pub(super) fn version(document: &Inspected<'_>) -> String {
+    let said = document.version.as_ref().map_or("", |version| version.output.as_str());
+    let mut text = String::new();
+    for line in said.lines() {
+        text.push_str(&visible(line));
+        text.push('\n');
+    }
+    text
+}
+
 // Bytes that would move a cursor are shown as escapes; all others go out as they are.
 fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     for byte in bytes {

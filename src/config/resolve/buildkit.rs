@@ -28,11 +28,12 @@ pub struct Written {
     pub bake: Option<Text>,
 }
 
-/// Resolves them. `needs` gets the builds that contexts name: they come first.
+/// Resolves them. `ids` are those of all builds, and of those that make files; `needs` gets the builds that contexts name:
+/// they come first.
 pub fn resolve(
     written: Written,
     build: &str,
-    ids: &[String],
+    ids: (&[String], &[String]),
     needs: &mut Vec<(String, Span)>,
     scope: &Scope<'_>,
     cx: &mut Cx,
@@ -123,7 +124,7 @@ fn ssh_source(text: &Text, cx: &mut Cx) -> Option<String> {
 fn resolve_contexts(
     contexts: Option<NameMap<Spanned<Scalar>>>,
     build: &str,
-    ids: &[String],
+    (ids, file_ids): (&[String], &[String]),
     needs: &mut Vec<(String, Span)>,
     scope: &Scope<'_>,
     cx: &mut Cx,
@@ -141,6 +142,10 @@ fn resolve_contexts(
             if id.value == build {
                 cx.report(Problem::at(text.span, format!("build `{build}` is its own context")).hint("name another build"));
             } else if check_reference(&id, "build", ids, cx) {
+                if file_ids.contains(&id.value) {
+                    let message = format!("build `{}` makes files, and a context `build:` is an image", id.value);
+                    cx.report(Problem::at(text.span, message).hint("put built files into the context with `stage`"));
+                }
                 needs.push((id.value, text.span));
             }
         } else if scheme == Some("oci-layout") {

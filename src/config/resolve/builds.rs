@@ -119,7 +119,7 @@ fn docker(
     }
     let options =
         buildkit::Written { secrets, ssh, build_contexts, annotations, network, ulimits, add_hosts, shm_size, no_cache, pull, load, bake };
-    let options = buildkit::resolve(options, id, ids, &mut needs, scope, cx);
+    let options = buildkit::resolve(options, id, (ids, file_ids), &mut needs, scope, cx);
     let embedded = matches!(builder, Some(DockerBuilder::Embedded));
     if embedded && (matches!(provenance, Some(Provenance::Min | Provenance::Max)) || sbom == Some(true)) {
         cx.warn(Problem::new(

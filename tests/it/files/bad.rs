@@ -55,6 +55,10 @@ fn what_the_config_cannot_mean() {
             "builds `a` and `b` both make o",
         ),
         ("builds:\n  a: { kind: binary, builder: cobol }\n", "builder `cobol`"),
+        (
+            "builds:\n  a: { kind: binary, builder: go }\n  b: { kind: docker, build_contexts: { tool: \"build:a\" } }\n",
+            "build `a` makes files, and a context `build:` is an image",
+        ),
     ] {
         let sf = workspace(config).git();
         let run = sf.run(&["plan"]).code(2);
