@@ -8,6 +8,7 @@ pub mod config;
 pub mod core;
 pub mod error;
 pub mod event;
+pub mod forge;
 pub mod fs;
 pub mod git;
 pub mod http;

@@ -138,6 +138,10 @@ env_vars! {
     GITHUB_OUTPUT = "GITHUB_OUTPUT", false, "File that step outputs are appended to.";
     GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY", false, "File the job summary is appended to.";
     GITHUB_TOKEN = "GITHUB_TOKEN", true, "GitHub's job token: the default credential of ghcr.io, with GITHUB_ACTOR.";
+    GH_TOKEN = "GH_TOKEN", true, "Token for github.com where GITHUB_TOKEN is not set, as its command line tool reads it.";
+    GITLAB_TOKEN = "GITLAB_TOKEN", true, "Token for a GitLab (scope api), where no job token is at hand.";
+    GITEA_TOKEN = "GITEA_TOKEN", true, "Token for a Gitea (write:repository, write:package).";
+    FORGEJO_TOKEN = "FORGEJO_TOKEN", true, "Token for a Forgejo (write:repository, write:package).";
     GITHUB_ACTOR = "GITHUB_ACTOR", false, "User that goes with GITHUB_TOKEN.";
     CI_REGISTRY = "CI_REGISTRY", false, "Host of GitLab's own registry; the following three are its default credentials.";
     CI_REGISTRY_USER = "CI_REGISTRY_USER", false, "User of GitLab's own registry.";
@@ -188,6 +192,8 @@ pub mod ci_env {
     pub const CI_DEFAULT_BRANCH: &str = "CI_DEFAULT_BRANCH";
     /// GitLab: `group/project`.
     pub const CI_PROJECT_PATH: &str = "CI_PROJECT_PATH";
+    /// GitLab: address of the host.
+    pub const CI_SERVER_URL: &str = "CI_SERVER_URL";
     /// GitLab: web address of the project.
     pub const CI_PROJECT_URL: &str = "CI_PROJECT_URL";
     /// GitLab: where the repository is checked out.

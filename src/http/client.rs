@@ -76,7 +76,15 @@ impl Client {
             {
                 pushback(retry_after(response));
             }
-            let asked = match judge(&outcome, request.replay, attempt) {
+            let patience = match (&outcome, request.untouched) {
+                (Ok(response), Some(untouched)) => untouched(response.status(), response.headers()),
+                _ => None,
+            };
+            if let (Some(asked), Some(pushback)) = (patience, &request.on_pushback) {
+                pushback(Some(asked));
+            }
+            let verdict = if patience.is_some() { Verdict::Again(patience) } else { judge(&outcome, request.replay, attempt) };
+            let asked = match verdict {
                 Verdict::Final => return outcome,
                 Verdict::Ambiguous => return Err(ambiguous(request, outcome, attempt)),
                 Verdict::Again(asked) => asked,
@@ -142,6 +150,12 @@ impl Client {
                 .map_err(|_| failed(HttpErrorKind::Request, "the credentials hold characters that cannot be sent"))?;
             value.set_sensitive(true);
             wire = wire.header(header::AUTHORIZATION, value);
+        }
+        if let Some((name, secret)) = request.secret_header.as_ref().filter(|_| authorized) {
+            let mut value = header::HeaderValue::from_str(secret.expose())
+                .map_err(|_| failed(HttpErrorKind::Request, "the credentials hold characters that cannot be sent"))?;
+            value.set_sensitive(true);
+            wire = wire.header(name.clone(), value);
         }
         let body = request.body.make(&meter, request.on_progress.clone()).await;
         match body.map_err(|error| failed(HttpErrorKind::Source, &error.to_string()))? {

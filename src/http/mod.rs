@@ -21,7 +21,7 @@ pub use client::{Client, is_loopback};
 pub use error::{HttpError, HttpErrorKind};
 pub use feed::Feed;
 pub use options::{Options, Timeouts};
-pub use request::{OnProgress, OnPushback, Replay, Request};
+pub use request::{OnProgress, OnPushback, Replay, Request, Untouched};
 pub use response::Response;
 pub use retry::{Budget, Ladder};
 

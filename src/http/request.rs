@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::body::Body;
 use super::header::{HeaderMap, HeaderName, HeaderValue};
 use super::retry::Budget;
-use super::{Method, Url};
+use super::{Method, StatusCode, Url};
 use crate::core::{SafeUrl, Secret};
 
 /// May the same request be sent again when nobody knows what became of the first?
@@ -24,6 +24,10 @@ pub type OnProgress = Arc<dyn Fn(u64) + Send + Sync>;
 /// Told each time the other side pushes back (429, 5xx), with the wait it asked for.
 pub type OnPushback = Arc<dyn Fn(Option<Duration>) + Send + Sync>;
 
+/// Reads out of an answer that the request was not looked at, and how long the other side wants to be left alone: for
+/// protocols that say so by another status than 429.
+pub type Untouched = fn(StatusCode, &HeaderMap) -> Option<Duration>;
+
 /// A request as a description that can be sent more than once: the body is made anew for every attempt.
 #[derive(Clone)]
 pub struct Request {
@@ -31,12 +35,14 @@ pub struct Request {
     pub(super) url: SafeUrl,
     pub(super) headers: HeaderMap,
     pub(super) authorization: Option<Secret>,
+    pub(super) secret_header: Option<(HeaderName, Secret)>,
     pub(super) body: Body,
     pub(super) replay: Replay,
     pub(super) budget: Option<Arc<Budget>>,
     pub(super) deadline: Option<Duration>,
     pub(super) on_progress: Option<OnProgress>,
     pub(super) on_pushback: Option<OnPushback>,
+    pub(super) untouched: Option<Untouched>,
     pub(super) bulk: bool,
     pub(super) follow: bool,
 }
@@ -51,12 +57,14 @@ impl Request {
             url: SafeUrl::new(url),
             headers: HeaderMap::new(),
             authorization: None,
+            secret_header: None,
             body: Body::Empty,
             replay,
             budget: None,
             deadline: None,
             on_progress: None,
             on_pushback: None,
+            untouched: None,
             bulk: false,
             follow: true,
         }
@@ -75,6 +83,13 @@ impl Request {
     #[must_use]
     pub fn authorization(mut self, value: Option<Secret>) -> Self {
         self.authorization = value;
+        self
+    }
+
+    /// Sets a header that authorizes as `Authorization` does: printed nowhere, and never sent on to another host.
+    #[must_use]
+    pub fn secret_header(mut self, name: HeaderName, value: Secret) -> Self {
+        self.secret_header = Some((name, value));
         self
     }
 
@@ -124,6 +139,13 @@ impl Request {
     #[must_use]
     pub fn on_pushback(mut self, on_pushback: OnPushback) -> Self {
         self.on_pushback = Some(on_pushback);
+        self
+    }
+
+    /// Sends it again after answers which say, in the protocol's own way, that it was not looked at.
+    #[must_use]
+    pub fn retry_when(mut self, untouched: Untouched) -> Self {
+        self.untouched = Some(untouched);
         self
     }
 

@@ -21,7 +21,9 @@ mod server;
 mod service;
 mod storage;
 
+pub(in crate::rehearse) use body::Body;
 pub use log::{Logged, Observer, Phase, RequestLog, RequestSeen};
 pub use options::{Auth, Limits, Login, Options};
+pub(in crate::rehearse) use patience::Patience;
 pub use route::{EndId, Route};
 pub use server::{Running, Server};

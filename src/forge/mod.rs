@@ -1,0 +1,31 @@
+//! Forges: releases as transactions, and packages.
+//!
+//! What a forge can do is one port, [`Forge`], with an adapter for each product; what a release needs is decided above
+//! it, once for all. Adapters make single calls: they do not repeat, wait or settle anything. Asset bytes go through the
+//! one [`Uploader`], everything else through [`Api`], both over `http`, which alone repeats what may be repeated.
+//!
+//! Implements the ports of `publish`; sees no other room that does.
+
+mod api;
+mod asset;
+mod credentials;
+mod error;
+pub mod github;
+mod hash;
+mod names;
+pub mod notes;
+mod pace;
+mod port;
+mod release;
+pub mod transaction;
+mod upload;
+
+pub use api::{Answer, Api, Page};
+pub use asset::{AssetSource, AssetState, StoredAsset};
+pub use credentials::{Carrier, Token, Wanted, find as find_token, hint as token_hint};
+pub use error::{ForgeError, ForgeErrorKind};
+pub use names::{NameRules, Renaming, collisions};
+pub use pace::Pace;
+pub use port::{Flow, Forge, Place, Provider, Rules, TagTarget};
+pub use release::{Container, ReleaseSpec, StoredRelease, Visibility};
+pub use upload::{Sent, Uploader};

@@ -1,0 +1,18 @@
+//! A release as a transaction: the implementation of `publish`'s ports over any [`Forge`].
+//!
+//! Per release one step makes or finds the draft, one per file brings its bytes, one checks the whole set and makes it
+//! visible, and only then names move: the latest release, rolling tags. What is not complete is not visible; what is
+//! complete is not touched again. Order: draft < files < visible < moving names.
+
+mod asset;
+mod draft;
+mod latest;
+mod read;
+mod rolling;
+mod settings;
+mod shared;
+mod target;
+mod visible;
+
+pub use settings::{LatestSettings, ListedAsset, ReleaseSettings, RollingTagSettings};
+pub use target::{Kind, ReleaseTarget};

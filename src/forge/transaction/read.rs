@@ -1,0 +1,110 @@
+//! Reading destinations back, for `status` and `verify`. Each release is looked at once in a run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::settings::{self, LatestSettings, ReleaseSettings, RollingTagSettings};
+use super::target::{Kind, asset_name};
+use crate::core::Digest;
+use crate::forge::asset::{AssetState, StoredAsset};
+use crate::forge::error::{ForgeError, ForgeErrorKind};
+use crate::forge::hash;
+use crate::forge::port::Forge;
+use crate::forge::release::StoredRelease;
+use crate::http;
+use crate::manifest::Destination;
+use crate::publish::{Cx, Depth, Reading};
+
+/// A release with its files, when it is visible.
+type Seen = Option<(StoredRelease, HashMap<String, StoredAsset>)>;
+
+pub(super) struct Reader {
+    forge: Arc<dyn Forge>,
+    http: http::Client,
+    seen: Mutex<HashMap<String, Arc<Seen>>>,
+}
+
+impl Reader {
+    pub(super) fn new(forge: Arc<dyn Forge>, http: http::Client) -> Self {
+        Self { forge, http, seen: Mutex::default() }
+    }
+
+    pub(super) async fn read(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
+        // A destination without an artifact has no digest: what it shall hold is what it says.
+        let as_expected = || Digest::of(destination.name.as_bytes());
+        let whole = |missing: Option<String>| Reading {
+            digest: Some(destination.digest.parse().unwrap_or_else(|_| as_expected())),
+            missing,
+            ..Reading::default()
+        };
+        match Kind::of(destination) {
+            Some(Kind::Asset) => self.asset(cx, destination, depth).await,
+            Some(Kind::Release) => {
+                let Some((_, there)) = &*self.release(cx, &destination.tag).await? else { return Ok(Reading::default()) };
+                let expected = settings::of::<ReleaseSettings>(destination)?.assets;
+                let wrong = expected
+                    .iter()
+                    .find(|listed| there.get(&listed.name).is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false)));
+                Ok(whole(wrong.map(|listed| listed.name.clone())))
+            }
+            Some(Kind::Latest) => {
+                let wanted = settings::of::<LatestSettings>(destination)?.release;
+                let held = self.forge.latest(&cx.cancel).await?;
+                Ok(match held {
+                    Some(held) if held.tag == wanted => whole(None),
+                    Some(held) => Reading { digest: Some(Digest::of(held.tag.as_bytes())), version: Some(held.tag), ..Reading::default() },
+                    None => Reading::default(),
+                })
+            }
+            Some(Kind::RollingTag) => {
+                let wanted = settings::of::<RollingTagSettings>(destination)?.commit;
+                let held = self.forge.tag(&destination.tag, &cx.cancel).await?;
+                Ok(match held {
+                    Some(held) if held.commit == wanted => whole(None),
+                    Some(held) => {
+                        Reading { digest: Some(Digest::of(held.commit.as_bytes())), revision: Some(held.commit), ..Reading::default() }
+                    }
+                    None => Reading::default(),
+                })
+            }
+            None => Err(ForgeError::new(
+                ForgeErrorKind::Source,
+                format!("{} is of kind {}, which releases do not know", destination.name, destination.kind),
+            )),
+        }
+    }
+
+    async fn asset(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
+        let Some((_, there)) = &*self.release(cx, &destination.tag).await? else { return Ok(Reading::default()) };
+        let stored = there.get(&asset_name(destination)).filter(|stored| stored.state == AssetState::Complete);
+        let Some(stored) = stored else { return Ok(Reading::default()) };
+        let expected: Option<Digest> = destination.digest.parse().ok();
+        let digest = match (&stored.sha256, stored.size, expected) {
+            (Some(told), _, _) => told.clone(),
+            // By its length, as far as a status asks.
+            (None, Some(size), Some(expected)) if size == destination.size && depth != Depth::Closure => expected,
+            _ => hash::of_stored(&*self.forge, &self.http, stored, destination.size, &cx.cancel).await?,
+        };
+        Ok(Reading { digest: Some(digest), ..Reading::default() })
+    }
+
+    async fn release(&self, cx: &Cx, tag: &str) -> Result<Arc<Seen>, ForgeError> {
+        let mut seen = self.seen.lock().await;
+        if let Some(known) = seen.get(tag) {
+            return Ok(Arc::clone(known));
+        }
+        let visible = self.forge.releases_of(tag, &cx.cancel).await?.into_iter().find(StoredRelease::is_visible);
+        let found = match visible {
+            None => None,
+            Some(release) => {
+                let assets = self.forge.assets(&release.container, &cx.cancel).await?;
+                Some((release, assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect()))
+            }
+        };
+        let found = Arc::new(found);
+        seen.insert(tag.to_owned(), Arc::clone(&found));
+        Ok(found)
+    }
+}

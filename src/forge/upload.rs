@@ -1,0 +1,218 @@
+//! The one way asset bytes leave: streamed from the file with their length known, made anew for every attempt, watched
+//! for stalls, paced, and settled by looking when it is not clear what became of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::api::Answer;
+use super::asset::{AssetSource, AssetState, StoredAsset};
+use super::error::{ForgeError, ForgeErrorKind};
+use super::pace::Pace;
+use super::port::Forge;
+use super::release::Container;
+use crate::event::{Event, Events};
+use crate::http::{self, Budget, Replay};
+
+/// Slowest transfer that is not given up, over a whole file. Stalls are cut long before.
+const SLOWEST: u64 = 32 * 1024;
+
+/// Time a file of any size may take.
+const SHORTEST_DEADLINE: Duration = Duration::from_secs(120);
+
+/// How often one file is sent before we stop.
+const MOST_ATTEMPTS: u32 = 4;
+
+/// Looks at an upload of somebody else that has not ended, before it counts as left behind.
+const LOOKS_AT_ANOTHERS: u32 = 4;
+
+/// The most of an answer to an upload that is read.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// What came of a file.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// It, as the forge has it now.
+    pub stored: StoredAsset,
+    /// Bytes that left, all attempts together as far as they were completed.
+    pub bytes: u64,
+    /// Requests that changed something.
+    pub writes: u64,
+}
+
+/// Sends files to one host.
+#[derive(Debug, Clone)]
+pub struct Uploader {
+    http: http::Client,
+    pace: Arc<Pace>,
+    room: Arc<Semaphore>,
+    events: Events,
+}
+
+impl Uploader {
+    /// Sends at most `at_a_time` files at once. `http` should cut stalls within 30 s: windows of 15 s.
+    pub fn new(http: http::Client, pace: Arc<Pace>, at_a_time: usize, events: Events) -> Self {
+        Self { http, pace, room: Arc::new(Semaphore::new(at_a_time.max(1))), events }
+    }
+
+    /// The client it sends with.
+    pub fn http(&self) -> &http::Client {
+        &self.http
+    }
+
+    /// Makes the container hold this file under its name. `held` is what was found there: an unfinished upload is removed
+    /// first; a complete file with other bytes never is, that is a conflict.
+    pub async fn put(
+        &self,
+        forge: &dyn Forge,
+        container: &Container,
+        asset: &AssetSource,
+        held: Option<&StoredAsset>,
+        cancel: &CancellationToken,
+    ) -> Result<Sent, ForgeError> {
+        let _permit = tokio::select! {
+            permit = self.room.acquire() => permit.map_err(|_| cancelled())?,
+            () = cancel.cancelled() => return Err(cancelled()),
+        };
+        if !forge.rules().tells_digests {
+            hashed(asset).await?;
+        }
+        let budget = self.http.budget();
+        let mut writes = 0;
+        if let Some(held) = held {
+            if held.state == AssetState::Complete {
+                return self.complete(asset, held.clone(), 0, 0);
+            }
+            forge.remove_asset(container, held, cancel).await?;
+            writes += 1;
+        }
+        let mut last = None;
+        for _ in 0..MOST_ATTEMPTS {
+            writes += 1;
+            let failure = match self.send(forge, container, asset, &budget, cancel).await {
+                Ok(stored) => return self.complete(asset, stored, asset.size, writes),
+                Err(error) if is_unsettled(&error) => error,
+                Err(error) => return Err(error),
+            };
+            // Neither yes nor no: what is there decides.
+            match self.look(forge, container, asset, failure.kind == ForgeErrorKind::Exists, cancel).await? {
+                Some(stored) if stored.state == AssetState::Complete => return self.complete(asset, stored, asset.size, writes),
+                Some(stored) => {
+                    forge.remove_asset(container, &stored, cancel).await?;
+                    writes += 1;
+                }
+                None => {}
+            }
+            last = Some(failure);
+            if !budget.spend(cancel).await {
+                break;
+            }
+        }
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let text = format!("cannot upload {} to {}: every attempt ended without a clear answer", asset.name, forge.place());
+        let unclear =
+            || ForgeError::new(ForgeErrorKind::Unavailable, text.clone()).hint("run publish again; what arrived is found and kept");
+        Err(last.map_or_else(unclear, |last| {
+            ForgeError { kind: ForgeErrorKind::Unavailable, ..last }.context(&format!("cannot upload {}", asset.name))
+        }))
+    }
+
+    /// One attempt.
+    async fn send(
+        &self,
+        forge: &dyn Forge,
+        container: &Container,
+        asset: &AssetSource,
+        budget: &Arc<Budget>,
+        cancel: &CancellationToken,
+    ) -> Result<StoredAsset, ForgeError> {
+        let described = forge.upload(container, asset)?;
+        let deadline = SHORTEST_DEADLINE.max(Duration::from_secs(asset.size / SLOWEST));
+        let (id, label, total) = (format!("{}/{}", forge.place(), asset.name), asset.name.clone(), asset.size);
+        let events = self.events.clone();
+        let step = (total / 20).max(1);
+        let told = std::sync::atomic::AtomicU64::new(0);
+        let progress = move |done: u64| {
+            use std::sync::atomic::Ordering::Relaxed;
+            if done == total || done >= told.load(Relaxed) + step {
+                told.store(done, Relaxed);
+                events.emit(Event::Transfer { id: id.clone(), label: label.clone(), done, total: Some(total) });
+            }
+        };
+        let request = described.replay(Replay::Once).budget(budget).deadline(deadline).bulk(true).on_progress(Arc::new(progress));
+        tokio::select! {
+            () = self.pace.turn() => {}
+            () = cancel.cancelled() => return Err(cancelled()),
+        }
+        let response = self.http.send(&request, cancel).await?;
+        let (status, headers, method, url) =
+            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
+        let body = match response.bytes(LARGEST_ANSWER).await {
+            Ok(body) => body,
+            // The status says that it arrived; what else was to be said is found by looking.
+            Err(error) if status.is_success() => {
+                return Err(ForgeError::new(ForgeErrorKind::Ambiguous, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        forge.uploaded(asset, &Answer { status, headers, body, method, url })
+    }
+
+    /// The file of this name there. An upload of somebody else that is still under way is given some time.
+    async fn look(
+        &self,
+        forge: &dyn Forge,
+        container: &Container,
+        asset: &AssetSource,
+        may_be_anothers: bool,
+        cancel: &CancellationToken,
+    ) -> Result<Option<StoredAsset>, ForgeError> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let found = forge.assets(container, cancel).await?.into_iter().find(|stored| stored.name == asset.name);
+            let under_way = found.as_ref().is_some_and(|stored| stored.state == AssetState::Unfinished);
+            if !(under_way && may_be_anothers) || looks == LOOKS_AT_ANOTHERS {
+                return Ok(found);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                () = cancel.cancelled() => return Err(cancelled()),
+            }
+        }
+    }
+
+    fn complete(&self, asset: &AssetSource, stored: StoredAsset, bytes: u64, writes: u64) -> Result<Sent, ForgeError> {
+        if stored.holds(asset.size, &asset.sha256) == Some(false) {
+            let text = format!("{} holds {}, and {} was to be there", asset.name, stored.describe(), asset.sha256);
+            return Err(ForgeError::new(ForgeErrorKind::Conflict, text)
+                .hint("a released file is not replaced: release a new version, or remove the file at the forge if it is wrong"));
+        }
+        Ok(Sent { stored, bytes, writes })
+    }
+}
+
+/// Where the forge would not notice, we do: the file still is what was approved.
+async fn hashed(asset: &AssetSource) -> Result<(), ForgeError> {
+    let path = asset.path.clone();
+    let read = tokio::task::spawn_blocking(move || super::hash::of_file(&path)).await;
+    let found = read.map_err(|_| ForgeError::new(ForgeErrorKind::Source, "reading was interrupted"))??;
+    if found == asset.sha256 {
+        return Ok(());
+    }
+    let text = format!("{} hashes to {found}, and {} was approved", asset.path.display(), asset.sha256);
+    Err(ForgeError::new(ForgeErrorKind::Source, text).hint("take the files from the job that built them"))
+}
+
+/// Looking tells what became of it: an unclear end, or a name that is taken by what may be ours.
+fn is_unsettled(error: &ForgeError) -> bool {
+    matches!(error.kind, ForgeErrorKind::Ambiguous | ForgeErrorKind::Exists | ForgeErrorKind::Unavailable)
+}
+
+fn cancelled() -> ForgeError {
+    ForgeError::new(ForgeErrorKind::Cancelled, "interrupted")
+}
