@@ -42,8 +42,8 @@ impl RollingTagStep {
             None => None,
         };
         Ok(match order {
-            Some(Ancestry::Ahead) => diverged(true, "our commit follows the one it names", false),
-            Some(Ancestry::Behind) => {
+            Some(Ancestry::After) => diverged(true, "our commit follows the one it names", false),
+            Some(Ancestry::Before) => {
                 Observation::Superseded { found: held.commit.clone(), why: "it names a commit that follows ours".to_owned() }
             }
             Some(_) => diverged(false, "it names a commit on another line of history", true),
