@@ -79,20 +79,48 @@ builds:
     assert!(run.stderr().contains("[cc] answer.c:1:"), "{}", run.stderr());
 }
 
+/// The search path with the directory of a component in front.
+fn path_with(component: &str, program: &str) -> String {
+    let program = crate::support::component(component, program);
+    let own = program.parent().into_iter().map(std::path::Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(own.chain(std::env::split_paths(&path))).expect("PATH").to_string_lossy().into_owned()
+}
+
+#[test]
+fn zig_compiles_c_for_this_machine_and_for_another_system() {
+    let host = stagefreight::core::Platform::host();
+    let config =
+        format!("builds:\n  hello: {{ kind: binary, builder: zig, from: hello.c, platforms: [linux/{}, windows/amd64] }}\n", host.arch);
+    let sf = workspace(&config)
+        .env("PATH", &path_with("zig", "zig"))
+        .file("hello.c", "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")
+        .git();
+    sf.run(&["perform"]).code(0);
+    let made = outputs(&sf);
+    let own = made["artifacts"].as_array().expect("artifacts").iter().find(|artifact| artifact["binary"]["os"] == "linux");
+    assert_eq!(said(&sf, own.expect("this machine's")["binary"]["path"].as_str().expect("path"), &[]), "hello\n");
+    let windows = std::fs::read(sf.path().join(".stagefreight/dist/hello/windows-amd64/hello.exe")).expect("program");
+    assert!(windows.starts_with(b"MZ"));
+}
+
+#[test]
+fn bun_makes_a_program_of_itself_and_a_script() {
+    let sf = workspace("builds:\n  hello: { kind: binary, builder: bun, from: hello.ts }\n")
+        .env("PATH", &path_with("bun", "bun"))
+        .file("hello.ts", "console.log('hello', process.argv.slice(2).join('+'));\n")
+        .git();
+    sf.run(&["perform"]).code(0);
+    let binary = outputs(&sf)["artifacts"][0]["binary"].clone();
+    assert_eq!(said(&sf, binary["path"].as_str().expect("path"), &["a", "b"]), "hello a+b\n");
+}
+
 #[test]
 fn node_makes_a_program_of_itself_and_a_script() {
-    let postject = crate::support::component("postject", "postject");
     let config = "builds:\n  hello: { kind: binary, builder: node, from: hello.js }\n";
-    let path = std::env::join_paths(
-        postject
-            .parent()
-            .into_iter()
-            .map(std::path::Path::to_owned)
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    )
-    .expect("PATH");
+    let path = path_with("postject", "postject");
     let script = "console.log('hello', process.argv.slice(2).join('+'));\n";
-    let sf = workspace(config).env("PATH", &path.to_string_lossy()).file("hello.js", script).git();
+    let sf = workspace(config).env("PATH", &path).file("hello.js", script).git();
     sf.run(&["perform"]).code(0);
     let made = outputs(&sf);
     let binary = &made["artifacts"][0]["binary"];
