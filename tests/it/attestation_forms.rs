@@ -3,6 +3,7 @@
 
 pub mod adopted;
 mod forms;
+mod oci_client;
 mod one_tag_more;
 mod real;
 mod trouble;
