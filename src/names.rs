@@ -38,6 +38,14 @@ pub mod path {
     pub const MAKING: &str = ".stagefreight/making";
     /// Data of embedded registries and forges.
     pub const REHEARSAL: &str = ".stagefreight/rehearsal";
+    /// Which adapters remotes may run, by digest. It is committed with the sources.
+    pub const REMOTE_LOCK: &str = "stagefreight.lock.yaml";
+    /// Adapters that were fetched, by digest.
+    pub const ADAPTERS: &str = ".stagefreight/adapters";
+    /// Adapters of the project, found by their name.
+    pub const PROJECT_BIN: &str = ".stagefreight/bin";
+    /// Records of pushes and pulls.
+    pub const RECEIPTS: &str = ".stagefreight/receipts";
     /// Held by the one publisher of a workspace.
     pub const LOCK: &str = ".stagefreight/publish.lock";
     /// The builder that images were built with (spec/build.md B.4).
@@ -128,6 +136,8 @@ env_vars! {
     AWS_PROFILE = "AWS_PROFILE", false, "Profile of AWS's own configuration files.";
     AWS_ROLE_ARN = "AWS_ROLE_ARN", false, "Role to take on with AWS_WEB_IDENTITY_TOKEN_FILE.";
     AWS_WEB_IDENTITY_TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE", false, "File with the job's identity token for AWS.";
+    XDG_DATA_HOME = "XDG_DATA_HOME", false, "Where adapters of this user are looked for by name, below `stagefreight/bin`.";
+    STAGEFREIGHT_STRICT = "STAGEFREIGHT_STRICT", false, "`true` refuses adapters that are not pinned and answers that are not complete, whatever options say.";
     SSL_CERT_FILE = "SSL_CERT_FILE", false, "Additional certificate authorities (PEM).";
     HTTP_PROXY = "HTTP_PROXY", false, "Proxy for http.";
     HTTPS_PROXY = "HTTPS_PROXY", false, "Proxy for https.";
@@ -173,6 +183,16 @@ env_vars! {
     SF_CI_REPO_URL = "SF_CI_REPO_URL", false, "Overrides the repository URL.";
     SF_CI_WORKSPACE = "SF_CI_WORKSPACE", false, "Overrides the workspace directory.";
     SF_CI_PIPELINE_ID = "SF_CI_PIPELINE_ID", false, "Overrides the pipeline id.";
+}
+
+/// Variables adapters of remotes get from us.
+pub mod adapter_env {
+    /// Version of the protocol.
+    pub const PROTOCOL_VERSION: &str = "EPACK_REMOTE_PROTOCOL_VERSION";
+    /// Address to talk to, where the config names one.
+    pub const ENDPOINT: &str = "EPACK_REMOTE_ENDPOINT";
+    /// Address to log in at, where the config names one.
+    pub const AUTH_ENDPOINT: &str = "EPACK_REMOTE_AUTH_ENDPOINT";
 }
 
 /// Variables CI systems set, one constant each. Only the `ci` room reads them; everybody else takes its

@@ -102,6 +102,12 @@ pub enum Command {
     Diff(super::commands::diff::DiffArgs),
     /// List the tags of a repository, or what an image is made of
     Ls(super::commands::ls::LsArgs),
+    /// Push files to remotes and pull them, through adapters that are pinned
+    #[command(subcommand)]
+    Remote(Box<super::commands::remote::RemoteCommand>),
+    /// Show, check and settle the records of pushes and pulls
+    #[command(subcommand)]
+    Receipt(super::commands::receipt::ReceiptCommand),
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -18,6 +18,7 @@ pub mod pipeline;
 mod preflight;
 pub mod publish;
 pub mod readback;
+pub mod remotes;
 pub mod rendered;
 mod review;
 pub mod schemas;

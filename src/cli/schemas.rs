@@ -14,6 +14,7 @@ use super::perform::{FailureDetail, Performed};
 use crate::manifest::{BuildRecords, schema};
 use crate::plan::Plan;
 use crate::publish::Placements;
+use crate::remote::receipt::{PullReceipt, PushReceipt};
 use crate::review::Approval;
 
 /// Files with a schema.
@@ -39,6 +40,10 @@ pub enum SchemaOf {
     Placements,
     /// failure-detail.json
     FailureDetail,
+    /// a file of receipts/push/
+    PushReceipt,
+    /// a file of receipts/pull/
+    PullReceipt,
 }
 
 /// The schema of a file.
@@ -53,6 +58,8 @@ pub fn of_file(file: SchemaOf) -> Value {
         SchemaOf::Part => schemars::schema_for!(Part).to_value(),
         SchemaOf::Review => schemars::schema_for!(Approval).to_value(),
         SchemaOf::Placements => schemars::schema_for!(Placements).to_value(),
+        SchemaOf::PushReceipt => schemars::schema_for!(PushReceipt).to_value(),
+        SchemaOf::PullReceipt => schemars::schema_for!(PullReceipt).to_value(),
         SchemaOf::FailureDetail => schemars::schema_for!(FailureDetail).to_value(),
     }
 }
@@ -85,7 +92,20 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("mirror", of::<commands::mirror::Mirrored>("mirror")),
         ("perform", of::<Performed>("perform")),
         ("preflight", of::<super::preflight::Preflighted>("preflight")),
+        ("receipt list", of::<commands::receipt::Receipts>("receipt list")),
+        ("receipt settle", of::<PushReceipt>("receipt settle")),
+        ("receipt show", of::<commands::receipt::Shown>("receipt show")),
+        ("receipt verify", of::<commands::receipt::Checked>("receipt verify")),
         ("registry serve", of::<commands::registry::Listening>("registry serve")),
+        ("remote add", of::<commands::remote::Added>("remote add")),
+        ("remote list", of::<commands::remote::Listing>("remote list")),
+        ("remote lock", of::<commands::remote::Locked>("remote lock")),
+        ("remote login", of::<commands::remote::Login>("remote login")),
+        ("remote pull", of::<commands::remote::PulledPack>("remote pull")),
+        ("remote push", of::<commands::remote::PushedPack>("remote push")),
+        ("remote update", of::<commands::remote::Locked>("remote update")),
+        ("remote verify", of::<commands::remote::Listing>("remote verify")),
+        ("remote whoami", of::<commands::remote::Whoami>("remote whoami")),
         ("status", of::<commands::status::Status>("status")),
         ("store ls", of::<commands::store::Listing>("store ls")),
         ("store pack", of::<crate::store::HandOver>("store pack")),

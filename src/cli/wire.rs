@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::lineage::GitLineage;
+use super::remotes;
 use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
@@ -70,6 +71,10 @@ impl Wiring {
             if target.name.contains('/') || target.name.starts_with('.') {
                 return Err(Error::failed(format!("target name `{}` is not one that a config can have", target.name))
                     .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS)));
+            }
+            if target.kind == "remote" {
+                targets.push(Arc::new(remotes::target(session, target)?));
+                continue;
             }
             if target.kind != "registry" {
                 return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));

@@ -24,8 +24,8 @@ pub use resolved::{
     ArchiveBuild, ArchiveFormat, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions,
     CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config, DockerBuild,
     Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, PublishKind, Registry,
-    RegistryProvider, RegistryPublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate, Toolchain, VersionRule,
-    Workplace,
+    RegistryProvider, RegistryPublish, Remote, RemotePublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate,
+    Toolchain, VersionRule, Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

@@ -6,6 +6,7 @@ mod cache;
 mod cleanup;
 mod files;
 mod inputs;
+mod remotes;
 
 use indexmap::IndexMap;
 use regex::Regex;
@@ -20,6 +21,7 @@ pub use files::{
     Toolchain, Workplace,
 };
 pub use inputs::{BuildkitOptions, SecretSource};
+pub use remotes::{Remote, RemotePublish};
 
 /// A checked config. Maps keep the order of the file.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +42,10 @@ pub struct Config {
     pub build_cache: BuildCache,
     /// `build_cache.cleanup`: what is tidied away on the docker engine.
     pub cleanup: Cleanup,
+    /// `remotes` by id.
+    pub remotes: IndexMap<String, Remote>,
+    /// `environments` by id: the remotes that differ there, whole.
+    pub environments: IndexMap<String, IndexMap<String, Remote>>,
     /// `publish` by id.
     pub publish: IndexMap<String, Publish>,
     /// `security`: what review asks for.
@@ -202,6 +208,8 @@ pub struct Publish {
 pub enum PublishKind {
     /// Image tags at registries.
     Registry(RegistryPublish),
+    /// Built files at remotes.
+    Remote(RemotePublish),
 }
 
 /// A publish entry of kind `registry`.

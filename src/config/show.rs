@@ -4,6 +4,7 @@
 mod buildkit;
 mod cache;
 mod files;
+mod remotes;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use buildkit::ShownBuildkit;
 use cache::ShownCache;
 use files::{ShownFiles, ShownStage};
+use remotes::{ShownEnvironment, ShownRemote, ShownRemotePublish};
 
 use super::resolved::{
     Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, PublishKind, Registry, RegistryPublish, Security, TagPolicy,
@@ -39,15 +41,33 @@ pub struct Shown<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     build_cache: Option<ShownCache<'c>>,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    publish: IndexMap<&'c str, ShownPublish<'c>>,
+    remotes: IndexMap<&'c str, ShownRemote<'c>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    environments: IndexMap<&'c str, ShownEnvironment<'c>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    publish: IndexMap<&'c str, ShownEntry<'c>>,
     security: ShownSecurity<'c>,
 }
 
 impl<'c> Shown<'c> {
     /// Takes a config apart for showing.
     pub fn new(config: &'c Config) -> Self {
-        let Config { vars, registries, git, builds, files, builder, build_cache, cleanup, publish, security, env_allowed, assumed: _ } =
-            config;
+        let Config {
+            vars,
+            registries,
+            git,
+            builds,
+            files,
+            builder,
+            build_cache,
+            cleanup,
+            remotes,
+            environments,
+            publish,
+            security,
+            env_allowed,
+            assumed: _,
+        } = config;
         Self {
             version: 1,
             vars,
@@ -61,7 +81,9 @@ impl<'c> Shown<'c> {
                 .collect(),
             builder: (*builder != BuilderSettings::default()).then_some(builder),
             build_cache: ShownCache::new(build_cache, cleanup),
-            publish: publish.iter().map(|(id, publish)| (id.as_str(), ShownPublish::new(publish))).collect(),
+            remotes: remotes.iter().map(|(id, remote)| (id.as_str(), ShownRemote::new(remote))).collect(),
+            environments: environments.iter().map(|(id, remotes)| (id.as_str(), ShownEnvironment::new(remotes))).collect(),
+            publish: publish.iter().map(|(id, publish)| (id.as_str(), ShownEntry::new(publish))).collect(),
             security: ShownSecurity::new(security),
         }
     }
@@ -264,29 +286,52 @@ struct ShownCondition<'c> {
     forges: &'c [String],
 }
 
-impl<'c> ShownPublish<'c> {
+/// One entry of `publish`, whatever its kind.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ShownEntry<'c> {
+    Registry(ShownPublish<'c>),
+    Remote(Box<ShownRemotePublish<'c>>),
+}
+
+impl<'c> ShownEntry<'c> {
     fn new(publish: &'c Publish) -> Self {
-        let Publish { id: _, when, required, kind } = publish;
-        let PublishKind::Registry(RegistryPublish { build, registries, path, tags, requires: _ }) = kind;
-        let condition = |condition: &'c Condition| {
-            let Condition { branches, git_tags, events, forges } = condition;
-            ShownCondition { branches, git_tags, events, forges }
+        match &publish.kind {
+            PublishKind::Registry(kind) => Self::Registry(ShownPublish::new(publish, kind)),
+            PublishKind::Remote(kind) => Self::Remote(Box::new(ShownRemotePublish::new(publish, kind))),
+        }
+    }
+}
+
+impl<'c> ShownTag<'c> {
+    fn new(tag: &'c TagTemplate) -> Self {
+        let moving = match tag.policy {
+            TagPolicy::Immutable => "never",
+            TagPolicy::Forward => "forward",
+            TagPolicy::Any => "any",
         };
-        let tag = |tag: &'c TagTemplate| ShownTag {
-            tag: &tag.template,
-            moving: match tag.policy {
-                TagPolicy::Immutable => "never",
-                TagPolicy::Forward => "forward",
-                TagPolicy::Any => "any",
-            },
-        };
+        Self { tag: &tag.template, moving }
+    }
+}
+
+impl<'c> ShownCondition<'c> {
+    fn new(condition: &'c Condition) -> Self {
+        let Condition { branches, git_tags, events, forges } = condition;
+        Self { branches, git_tags, events, forges }
+    }
+}
+
+impl<'c> ShownPublish<'c> {
+    fn new(publish: &'c Publish, kind: &'c RegistryPublish) -> Self {
+        let Publish { id: _, when, required, kind: _ } = publish;
+        let RegistryPublish { build, registries, path, tags, requires: _ } = kind;
         Self {
             kind: "registry",
             build,
             registry: registries,
             path: path.as_deref(),
-            tags: tags.iter().map(tag).collect(),
-            when: when.iter().map(condition).collect(),
+            tags: tags.iter().map(ShownTag::new).collect(),
+            when: when.iter().map(ShownCondition::new).collect(),
             required: *required,
         }
     }

@@ -3,8 +3,10 @@
 use super::*;
 
 fn registry_of<'c>(config: &'c Config, id: &str) -> &'c RegistryPublish {
-    let PublishKind::Registry(entry) = &config.publish[id].kind;
-    entry
+    match &config.publish[id].kind {
+        PublishKind::Registry(entry) => entry,
+        other => panic!("{other:?}"),
+    }
 }
 
 const SMALLEST: &str = r#"version: 1

@@ -11,6 +11,7 @@ pub mod path_error;
 pub mod platform;
 pub mod portable;
 pub mod reference;
+pub mod remote_settings;
 pub mod rendition;
 pub mod safe_url;
 pub mod secret;
@@ -26,6 +27,9 @@ pub use path_error::PathError;
 pub use platform::Platform;
 pub use portable::{portable_name, portable_path};
 pub use reference::{Reference, Repository, Tag};
+pub use remote_settings::{
+    AdapterOrigin, IdentitySettings, RemoteRelease, RemoteSettings, RunsSettings, TransportSettings, is_adapter_secret, is_remote_name,
+};
 pub use rendition::{AttestationForm, Rendition};
 pub use safe_url::SafeUrl;
 pub use secret::{Redactor, Secret};

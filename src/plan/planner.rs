@@ -34,7 +34,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan> {
     }
     let scope = Scope { version: Some(&version), ..unversioned };
     let (steps, files) = builds::steps(inputs, &scope, source_date)?;
-    let placed = destinations::place(inputs, &scope)?;
+    let placed = destinations::place(inputs, &scope, &files)?;
     let mut plan = Plan {
         schema_version: SCHEMA_VERSION.to_owned(),
         fingerprint: String::new(),

@@ -7,6 +7,7 @@
 //! Knows no command and no screen.
 
 mod about;
+mod adapters;
 mod auth;
 mod base_images;
 mod blobs;
@@ -33,6 +34,7 @@ mod transfer;
 mod work;
 
 pub use about::About;
+pub use adapters::RegistryAdapters;
 pub use base_images::RegistryBaseImages;
 pub use cache_tags::RegistryCacheTags;
 pub use client::{Access, Client, HostSpec};

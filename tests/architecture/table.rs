@@ -48,6 +48,9 @@ const BUILD_PORTS: &[&str] = &["BaseImages", "BaseImage", "CacheTags", "Stamp", 
 /// The publishing ports and their values, which `registry`, `forge` and `remote` implement.
 const PUBLISH_PORTS: &[&str] = &[
     "Target",
+    "Content",
+    "Image",
+    "File",
     "Step",
     "StepName",
     "Stage",

@@ -33,5 +33,6 @@ mod preflight;
 mod publish;
 mod registry_client;
 mod registry_options;
+mod remote;
 mod tag_policy;
 mod version;

@@ -23,7 +23,9 @@ pub mod plan;
 pub mod preflight;
 pub mod publish;
 pub mod pull;
+pub mod receipt;
 pub mod registry;
+pub mod remote;
 pub mod review;
 pub mod status;
 pub mod store;
@@ -63,6 +65,8 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Config(command) => config::run(session, command),
         Command::Manifest(command) => manifest::run(session, command),
         Command::Registry(command) => registry::run(session, command),
+        Command::Remote(command) => remote::run(session, &command),
+        Command::Receipt(command) => receipt::run(session, &command),
         Command::Version => version::run(session),
     }
 }

@@ -11,6 +11,7 @@ mod git;
 mod paths;
 mod publish;
 mod registries;
+mod remotes;
 mod security;
 mod templates;
 
@@ -40,6 +41,8 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         build_cache,
         publish,
         security,
+        remotes,
+        environments,
         // Reported as not supported yet when they were read.
         forges: _,
         repos: _,
@@ -47,7 +50,6 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         signing: _,
         release: _,
         ci: _,
-        remotes: _,
         store: _,
     } = document;
     if version.value != 1 {
@@ -75,7 +77,10 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let cache_lookup = build_cache::Lookup { known: &known_registries, resolved: &registries };
     let build_cache = build_cache::resolve(build_cache, &cache_lookup, &scope, cx);
     let (git, patterns) = git::resolve(git, &mut scope, cx);
+    let (remotes, environments) = remotes::resolve(remotes.unwrap_or_default(), environments.unwrap_or_default(), cx);
     let lookup = publish::Lookup {
+        remotes: &remotes,
+        environments: &environments,
         registries: &known_registries,
         resolved: &registries,
         builds: &known_builds,
@@ -88,7 +93,22 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         git::warn_unused(&patterns, &scope.used, cx);
     }
     let security = security::resolve(security, cx);
-    Config { vars, registries, git, builds, files, builder, build_cache, cleanup, publish, security, env_allowed, assumed: false }
+    Config {
+        vars,
+        registries,
+        git,
+        builds,
+        files,
+        builder,
+        build_cache,
+        cleanup,
+        remotes,
+        environments,
+        publish,
+        security,
+        env_allowed,
+        assumed: false,
+    }
 }
 
 /// What an absent `build_cache` reads as.

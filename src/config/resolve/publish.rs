@@ -8,7 +8,7 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference};
 use crate::config::decode::{Cx, IdMap, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Condition, Publish, PublishKind, Registry, RegistryPublish, Requirements, TagPolicy, TagTemplate};
+use crate::config::resolved::{Condition, Publish, PublishKind, Registry, RegistryPublish, Remote, Requirements, TagPolicy, TagTemplate};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
 use crate::config::template_tokens::find;
@@ -25,6 +25,10 @@ pub struct Lookup<'c> {
     pub builds: &'c [String],
     /// Those that make images.
     pub images: &'c [String],
+    /// Remotes that could be resolved, and what differs in environments.
+    pub remotes: &'c IndexMap<String, Remote>,
+    /// Environments.
+    pub environments: &'c IndexMap<String, IndexMap<String, Remote>>,
     /// Names of patterns.
     pub patterns: &'c Patterns,
 }
@@ -53,6 +57,10 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 let tags = publish.tags.span;
                 let publish = registry(&id, *publish, lookup, scope, cx);
                 check_duplicates(&publish, tags, &resolved, lookup, cx);
+                resolved.insert(id, publish);
+            }
+            Some(Written::Remote(publish)) => {
+                let publish = super::remotes::publish(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
             }
             // Reported as not supported yet when they were read.
@@ -200,7 +208,7 @@ fn check_tag(tag: &Text, policy: TagPolicy, scope: &Scope<'_>, cx: &mut Cx) {
     }
 }
 
-fn conditions(when: Option<OneOrMany<written::Condition>>, patterns: &Patterns, scope: &mut Scope<'_>, cx: &mut Cx) -> Vec<Condition> {
+pub fn conditions(when: Option<OneOrMany<written::Condition>>, patterns: &Patterns, scope: &mut Scope<'_>, cx: &mut Cx) -> Vec<Condition> {
     let Some(when) = when else { return Vec::new() };
     if when.items.is_empty() {
         cx.report(Problem::at(when.span, "`when` is an empty list, which could mean always or never").hint("leave it out for always"));
@@ -283,7 +291,7 @@ fn check_duplicates(publish: &Publish, span: Span, others: &IndexMap<String, Pub
     let own = destinations(publish, lookup);
     let repeated = own.iter().enumerate().find(|(index, destination)| own[..*index].contains(destination));
     // A tag that is there twice has been reported; here two registries are the same place.
-    let PublishKind::Registry(entry) = &publish.kind;
+    let PublishKind::Registry(entry) = &publish.kind else { return };
     if let Some((_, destination)) = repeated.filter(|_| entry.registries.len() > 1) {
         let message = format!("publish `{}` goes to {} twice", publish.id, show(destination));
         cx.report(Problem::at(span, message).hint("two of its registries are the same host; remove one"));
@@ -307,7 +315,7 @@ type Destination<'c> = (&'c str, &'c str, &'c str);
 
 fn destinations<'c>(publish: &'c Publish, lookup: &Lookup<'c>) -> Vec<Destination<'c>> {
     let mut destinations = Vec::new();
-    let PublishKind::Registry(entry) = &publish.kind;
+    let PublishKind::Registry(entry) = &publish.kind else { return destinations };
     for id in &entry.registries {
         let Some(registry) = lookup.resolved.get(id) else { continue };
         let Some(path) = entry.path.as_deref().or(registry.default_path.as_deref()) else { continue };

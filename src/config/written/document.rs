@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::build_cache::BuildCacheSection;
 use super::builder::BuilderSection;
 use super::builds::Builds;
-use super::later::{Ci, Forge, Release, Remote, Repo, Retention, Signing, Store};
-use super::{Git, Publish, Registry, Security, written};
+use super::later::{Ci, Forge, Release, Repo, Retention, Signing, Store};
+use super::{Environment, Git, Publish, Registry, Remote, Security, written};
 use crate::config::decode::{Cx, Decode, IdMap, Later, NameMap, Scalar};
 use crate::config::node::{Key, Node, Value};
 use crate::config::problem::Problem;
@@ -82,8 +82,10 @@ written! {
         release: Option<Later<Release>>,
         /// Generated CI files.
         ci: Option<Later<Ci>>,
-        /// Remote adapters by id.
-        remotes: Option<Later<IdMap<Remote>>>,
+        /// Places reached through adapters, by id.
+        remotes: Option<IdMap<Remote>>,
+        /// What is different in named environments, by id.
+        environments: Option<IdMap<Environment>>,
         /// How bytes travel between jobs.
         store: Option<Later<Store>>,
     }

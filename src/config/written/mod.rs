@@ -10,6 +10,7 @@ mod git;
 mod later;
 mod publish;
 mod registries;
+mod remotes;
 mod security;
 
 pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
@@ -19,6 +20,7 @@ pub use files::{ArchiveBuild, ArchiveFormatWord, BinaryBuild, BuildOutput, Comma
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
 pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, TagEntry};
 pub use registries::{AttestationForm, Registry};
+pub use remotes::{Environment, Remote, RemoteAuth, RemoteDefaults, RemotePublish, RemoteRuns, RemoteTarget, RemoteTransport};
 pub use security::Security;
 
 /// Declares a map with known keys: `Option` keys may be left out, others must be there, unknown ones are problems.

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::later::{BinaryArchivePublish, ComponentPublish, MetadataPublish, PackagePublish, PagesPublish, ReleasePublish, StorePublish};
-use super::{kinds, words, written};
+use super::{RemotePublish, kinds, words, written};
 use crate::config::decode::{Cx, Decode, Later, OneOrMany};
 use crate::config::node::{Node, Value};
 use crate::config::span::{Spanned, Text};
@@ -13,6 +13,8 @@ kinds! {
     Publish {
         /// Image tags at registries.
         Registry(Box<RegistryPublish>) = "registry",
+        /// Built files at remotes.
+        Remote(Box<RemotePublish>) = "remote",
         ; later
         /// A release on a forge.
         Release(Box<ReleasePublish>) = "release",

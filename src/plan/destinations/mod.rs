@@ -2,10 +2,12 @@
 //! this one asks them in document order and sees to it that no destination has two sources.
 
 mod registry;
+mod remote;
 
 use std::collections::HashMap;
 
 use super::Inputs;
+use super::files::FileStep;
 use super::template::Scope;
 use super::types::{PlannedDestination, PlannedTarget, Skipped};
 use super::when::{self, Verdict};
@@ -35,7 +37,7 @@ struct Found {
     named_by: String,
 }
 
-pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>) -> Result<Placement> {
+pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) -> Result<Placement> {
     let mut placement = Placement::default();
     let mut seen = HashMap::new();
     for publish in inputs.config.publish.values() {
@@ -47,6 +49,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>) -> Result<Placement>
         let entry = Entry { publish, why: &verdict.why };
         let found = match &publish.kind {
             PublishKind::Registry(kind) => registry::fan_out(inputs, scope, &entry, kind),
+            PublishKind::Remote(kind) => remote::fan_out(inputs, scope, &entry, kind, files),
         };
         for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
             let Found { destination, target, named_by } = found;

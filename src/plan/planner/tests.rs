@@ -99,7 +99,7 @@ fn one_destination_has_one_source() {
 fn flags_are_carried() {
     let mut config = release();
     config.registries[1].required = false;
-    let PublishKind::Registry(entry) = &mut config.publish[0].kind;
+    let PublishKind::Registry(entry) = &mut config.publish[0].kind else { panic!("a registry") };
     entry.requires.sign = true;
     let plan = planned(&config, &on_tag("v1.0.0"), &git(&[])).expect("a plan");
     assert!(plan.destinations[0].required && !plan.destinations[3].required);

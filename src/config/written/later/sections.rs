@@ -3,9 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::written;
-use crate::config::decode::{Cx, Decode, IdMap, NameMap, Scalar};
+use crate::config::decode::{Cx, Decode, IdMap, Scalar};
 use crate::config::node::{Node, Value};
-use crate::config::span::{Spanned, Text};
+use crate::config::span::Text;
 
 written! {
     /// A forge. Not supported yet.
@@ -276,24 +276,6 @@ written! {
     Routing {
         /// Runner labels.
         labels: Option<Vec<Text>>,
-    }
-}
-
-written! {
-    /// A remote adapter. Not supported yet.
-    Remote {
-        /// Adapter name.
-        adapter: Text,
-        /// Where it comes from.
-        source: Option<Text>,
-        /// Where to push.
-        url: Option<Text>,
-        /// Prefix of the credential variables.
-        credentials: Option<Text>,
-        /// Adapter's own settings.
-        options: Option<NameMap<Spanned<Scalar>>>,
-        /// A failure fails the run.
-        required: Option<bool>,
     }
 }
 

@@ -1,0 +1,135 @@
+//! Pinning adapters, and which may run.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use super::{Lab, write_adapter};
+use crate::support::Sf;
+
+#[test]
+fn only_what_is_pinned_runs_and_ci_makes_no_exception() {
+    let lab = Lab::unpinned("");
+    let refused = lab.push(&[]).code(3);
+    assert!(refused.stderr().contains("is not pinned") && refused.stderr().contains("remote lock lab"), "{}", refused.stderr());
+    lab.push(&["--insecure-allow-unpinned"]).code(0);
+    assert_eq!(lab.receipt()["adapter"]["verified"], json!(false));
+    let sf = &lab.sf;
+    let in_ci = |args: &[&str]| sf.command(args).env("CI", "true").output().expect("the binary runs").status.code();
+    let push = ["remote", "push", "lab", "app.epack"];
+    assert_eq!(in_ci(&[&push[..], &["--insecure-allow-unpinned"]].concat()), Some(2));
+    assert_eq!(in_ci(&push), Some(3));
+    sf.run(&["remote", "lock"]).code(0);
+    assert_eq!(in_ci(&push), Some(0));
+    let strict = sf.command(&[&push[..], &["--no-frozen", "--insecure-allow-unpinned"]].concat()).env("STAGEFREIGHT_STRICT", "1").output();
+    assert_eq!(strict.expect("it runs").status.code(), Some(2));
+}
+
+#[test]
+fn how_adapters_stand_and_how_they_are_pinned_anew() {
+    let lab = Lab::unpinned("  gone:\n    adapter: gone\n");
+    let status = |name: &str| {
+        let listing = lab.sf.run(&["remote", "list", "--output", "json"]).code(0).json();
+        let remotes = listing["remotes"].as_array().expect("remotes").clone();
+        remotes.into_iter().find(|remote| remote["name"] == name).expect("listed")["status"].clone()
+    };
+    assert_eq!((status("lab"), status("gone")), (json!("unverified"), json!("not_found")));
+    lab.sf.run(&["remote", "lock", "lab"]).code(0);
+    assert_eq!(status("lab"), json!("verified"));
+    let again = lab.sf.run(&["remote", "lock", "lab", "--output", "json"]).code(0).json();
+    assert_eq!(again["changed"], json!(false));
+    let path = lab.sf.path().join("epack-remote-lab");
+    let text = lab.sf.read("epack-remote-lab");
+    std::fs::write(&path, format!("{text}\n# changed\n")).expect("changed");
+    assert_eq!(status("lab"), json!("changed"));
+    lab.sf.run(&["remote", "verify", "lab"]).code(7);
+    let updated = lab.sf.run(&["remote", "update", "lab", "--output", "json"]).code(0).json();
+    assert!(updated["adapters"][0]["was"].is_string(), "{updated}");
+    lab.sf.run(&["remote", "verify", "lab"]).code(0);
+    lab.sf.run(&["remote", "lock"]).code(3);
+    let probed = lab.sf.run(&["remote", "list", "--probe", "--output", "json"]).code(0).json();
+    assert_eq!(probed["remotes"][0]["version"], json!("1.2.3"));
+    std::fs::remove_file(&path).expect("removed");
+    assert_eq!(status("lab"), json!("managed"));
+}
+
+#[test]
+fn an_adapter_is_found_by_its_name() {
+    let sf = Sf::new().file(".stagefreight.yml", "version: 1\nremotes:\n  lab:\n    adapter: lab\n").file("f", "x");
+    let state = sf.outside().join("state");
+    std::fs::create_dir(&state).expect("state");
+    sf.run(&["remote", "lock"]).code(3);
+    std::fs::create_dir_all(sf.path().join(".stagefreight/bin")).expect("directory");
+    write_adapter(&sf.path().join(".stagefreight/bin/epack-remote-lab"), &state);
+    sf.run(&["remote", "lock"]).code(0);
+    sf.run(&["remote", "whoami", "lab"]).code(0);
+}
+
+#[test]
+fn an_adapter_at_an_address_is_fetched_and_must_have_its_digest() {
+    let sf = Sf::new();
+    let server = TcpListener::bind("127.0.0.1:0").expect("server");
+    let address = server.local_addr().expect("address");
+    let script = "#!/bin/sh\nexit 0\n";
+    let digest = stagefreight::core::Digest::of(script.as_bytes());
+    let thread = std::thread::spawn(move || {
+        for _ in 0..1 {
+            let (mut connection, _) = server.accept().expect("a request");
+            let mut request = [0; 4096];
+            let _some = connection.read(&mut request).expect("request");
+            write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{script}", script.len()).expect("answer");
+        }
+    });
+    // The config only takes https; the port behind it is tested with plain http on loopback.
+    sf.write(".stagefreight.yml", "version: 1\nremotes:\n  far:\n    source: https://127.0.0.1:1/epack-remote-far\n");
+    let refused = sf.run(&["remote", "list"]).code(2);
+    assert!(refused.stderr().contains("needs a `digest`"), "{}", refused.stderr());
+    sf.write(
+        ".stagefreight.yml",
+        format!("version: 1\nremotes:\n  far:\n    source: https://127.0.0.1:1/epack-remote-far\n    digest: {digest}\n"),
+    );
+    let unreachable = sf.run(&["remote", "lock"]).code(3);
+    assert!(unreachable.stderr().contains("cannot fetch the adapter"), "{}", unreachable.stderr());
+    let source = fetched(&format!("http://{address}/{{os}}/epack-remote-far"), &sf.path().join("adapter"));
+    assert_eq!(source, script);
+    thread.join().expect("served");
+}
+
+fn fetched(address: &str, into: &std::path::Path) -> String {
+    use stagefreight::remote::{AdapterSource as _, UrlSource};
+    let world = stagefreight::world::World::of_process().expect("world");
+    let events = stagefreight::event::Events::none();
+    let client = stagefreight::http::Client::new(&world, events, &stagefreight::http::Options::default()).expect("client");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let platform = stagefreight::core::Platform::host();
+    runtime.block_on(UrlSource::new(client).fetch(address, &platform, into, &cancel)).expect("fetched");
+    std::fs::read_to_string(into).expect("text")
+}
+
+#[test]
+fn a_remote_is_added_and_pinned_and_the_config_stays_readable() {
+    let lab = Lab::unpinned("");
+    let added = lab.sf.run(&["remote", "add", "second", "./epack-remote-lab", "--set", "bucket=b", "--secret", "LAB_TOKEN"]).code(0);
+    assert!(added.stdout().contains("pinned"), "{}", added.stdout());
+    lab.sf.run(&["remote", "verify", "second"]).code(0);
+    let shown = lab.sf.run(&["config", "show", "--output", "json"]).code(0).json();
+    let second = &shown["config"]["remotes"]["second"];
+    assert_eq!((&second["config"]["bucket"], &second["secrets"]), (&json!("b"), &json!(["LAB_TOKEN"])), "{shown}");
+    lab.sf.run(&["remote", "add", "second", "./epack-remote-lab"]).code(2);
+    lab.sf.run(&["remote", "add", "Bad", "./epack-remote-lab"]).code(2);
+}
+
+#[test]
+fn an_environment_changes_what_it_says_and_nothing_else() {
+    let more = "    config: { bucket: one, region: r }\n    secrets: [A_TOKEN]\nenvironments:\n  staging:\n    remotes:\n      lab: { config: { bucket: two }, runs: { sync: false } }\n  empty: {}\n";
+    let lab = Lab::with(more);
+    lab.push(&["--env", "staging"]).code(0);
+    assert_eq!(lab.asked("push.prepare")["config"], json!({ "bucket": "two", "region": "r" }));
+    assert_eq!(lab.receipt()["environment"], json!("staging"));
+    // Another place is another release.
+    lab.push(&["--env", "empty"]).code(0);
+    assert_eq!((lab.asked("push.prepare")["config"]["bucket"].clone(), lab.releases()), (json!("one"), 2));
+    lab.push(&["--env", "nowhere"]).code(2);
+}
