@@ -87,14 +87,13 @@ fn in_environment<'c>(config: &'c Config, id: &str, options: &RemoteOptions) -> 
 }
 
 /// A remote as a place to publish to, as the destinations file describes it.
-pub fn target(session: &Session, target: &DestinationTarget) -> Result<RemoteTarget> {
+pub fn target(host: &Host, target: &DestinationTarget) -> Result<RemoteTarget> {
     let settings = target.settings.clone().unwrap_or_default();
     let settings: RemoteSettings = serde_json::from_value(settings).map_err(|error| {
         Error::failed(format!("target {} is not described as a remote: {error}", target.name))
             .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS))
     })?;
-    let host = host(session, &RemoteOptions::default())?;
-    Ok(RemoteTarget::new(&target.name, Remote::new(&host, settings)))
+    Ok(RemoteTarget::new(&target.name, Remote::new(host, settings)))
 }
 
 /// Where adapters come from.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::lineage::GitLineage;
-use super::remotes;
+use super::remotes::{self, RemoteOptions};
 use super::session::Session;
 use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
@@ -65,6 +65,7 @@ impl Wiring {
     async fn of_targets(session: &Session, described: &[DestinationTarget], paths: &[(String, String)]) -> Result<Self> {
         let mut servers = Vec::new();
         let mut targets: Vec<Arc<dyn Target>> = Vec::new();
+        let mut remotes_host = None;
         let registries = Registries::new(&session.world, session.events.clone())?;
         for target in described {
             // The name becomes a directory; destinations.json comes from another job.
@@ -73,7 +74,12 @@ impl Wiring {
                     .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS)));
             }
             if target.kind == "remote" {
-                targets.push(Arc::new(remotes::target(session, target)?));
+                // One for all: adapters are started at one pace.
+                let host = match &remotes_host {
+                    Some(host) => host,
+                    None => remotes_host.insert(remotes::host(session, &RemoteOptions::default())?),
+                };
+                targets.push(Arc::new(remotes::target(host, target)?));
                 continue;
             }
             if target.kind != "registry" {

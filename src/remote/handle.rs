@@ -117,11 +117,7 @@ impl Remote {
 
     /// How bytes travel.
     pub(super) fn transfer(&self, executor: &Executor) -> Transfer {
-        Transfer {
-            http: self.host.http.clone(),
-            rules: Rules::of(&self.settings, &self.host.workspace),
-            redactor: executor.redactor().clone(),
-        }
+        Transfer { host: self.host.clone(), rules: Rules::of(&self.settings, &self.host.workspace), redactor: executor.redactor().clone() }
     }
 
     /// Tells of bytes that move, not for every piece.

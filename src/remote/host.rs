@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::executor::Pace;
 use super::receipt::Receipts;
@@ -22,8 +22,8 @@ pub struct Host {
     pub events: Events,
     /// The workspace, absolute and without links.
     pub workspace: PathBuf,
-    /// For uploads and downloads.
-    pub http: Client,
+    /// For uploads and downloads: made when the first one begins, because reading all authorities takes time.
+    http: Arc<OnceLock<Client>>,
     /// How often adapters are started.
     pub pace: Arc<Pace>,
     /// Which adapters may run.
@@ -35,13 +35,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// For one command. Proxy and certificate authorities are those of the environment.
+    /// For one command.
     pub fn new(world: &World, events: &Events, workspace: &Path, policy: Policy) -> Result<Self> {
         let workspace = crate::fs::real_path(workspace)?;
         Ok(Self {
             world: world.clone(),
             events: events.clone(),
-            http: Client::new(world, events.clone(), &Options::of_environment(&world.env)?)?,
+            http: Arc::default(),
             pace: Arc::default(),
             policy,
             receipts: Receipts::of(&workspace),
@@ -55,6 +55,15 @@ impl Host {
     pub fn with_build_context(mut self, context: BTreeMap<String, String>) -> Self {
         self.build_context = context;
         self
+    }
+
+    /// The client of uploads and downloads, with the proxy and the certificate authorities of the environment.
+    pub fn http(&self) -> Result<Client> {
+        if let Some(client) = self.http.get() {
+            return Ok(client.clone());
+        }
+        let client = Client::new(&self.world, self.events.clone(), &Options::of_environment(&self.world.env)?)?;
+        Ok(self.http.get_or_init(|| client).clone())
     }
 
     /// Now.

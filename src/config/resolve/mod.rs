@@ -77,7 +77,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let cache_lookup = build_cache::Lookup { known: &known_registries, resolved: &registries };
     let build_cache = build_cache::resolve(build_cache, &cache_lookup, &scope, cx);
     let (git, patterns) = git::resolve(git, &mut scope, cx);
-    let (remotes, environments) = remotes::resolve(remotes.unwrap_or_default(), environments.unwrap_or_default(), cx);
+    let (remotes, environments) = remotes::resolve(&remotes.unwrap_or_default(), environments.unwrap_or_default(), cx);
     let lookup = publish::Lookup {
         remotes: &remotes,
         environments: &environments,

@@ -23,7 +23,7 @@ const PREFIX: &str = "epack-remote-";
 pub type Resolved = (IndexMap<String, Remote>, IndexMap<String, IndexMap<String, Remote>>);
 
 /// Resolves the sections.
-pub fn resolve(remotes: IdMap<written::Remote>, environments: IdMap<written::Environment>, cx: &mut Cx) -> Resolved {
+pub fn resolve(remotes: &IdMap<written::Remote>, environments: IdMap<written::Environment>, cx: &mut Cx) -> Resolved {
     let mut base = IndexMap::new();
     for (id, entry) in &remotes.entries {
         check_name(id, "remote", entry.key, cx);
@@ -127,14 +127,11 @@ fn one(id: &str, key: Span, remote: written::Remote, environment: Option<&str>, 
             cx.report(Problem::at(name.span, message).hint("the name is what follows `epack-remote-` in the file's name"));
             String::new()
         }
-        None => match origin.as_ref().and_then(adapter_of) {
-            Some(name) => name,
-            None => {
-                let hint = "say which: `adapter: s3`, or where it comes from: `source: ./epack-remote-s3`";
-                cx.report(Problem::at(key, format!("remote `{id}` names no adapter")).hint(hint));
-                String::new()
-            }
-        },
+        None => origin.as_ref().and_then(adapter_of).unwrap_or_else(|| {
+            let hint = "say which: `adapter: s3`, or where it comes from: `source: ./epack-remote-s3`";
+            cx.report(Problem::at(key, format!("remote `{id}` names no adapter")).hint(hint));
+            String::new()
+        }),
     };
     let (workspace, target_environment) = target.map_or((None, None), |target| (target.workspace, target.environment));
     let auth = auth.unwrap_or(written::RemoteAuth { mode: None, token_env: None, endpoint: None });
@@ -227,11 +224,10 @@ fn origin(source: Option<&Text>, digest: Option<&Text>, cx: &mut Cx) -> Option<A
 /// The adapter's name, as the name of its file tells it.
 fn adapter_of(origin: &AdapterOrigin) -> Option<String> {
     let text = match origin {
-        AdapterOrigin::Path(path) | AdapterOrigin::Url { url: path, .. } => path.as_str(),
-        AdapterOrigin::Oci(reference) => reference.split(['@', ':']).next().unwrap_or(reference),
-        AdapterOrigin::Release(release) => release.split('@').next().unwrap_or(release),
+        AdapterOrigin::Path(text) | AdapterOrigin::Url { url: text, .. } | AdapterOrigin::Oci(text) | AdapterOrigin::Release(text) => text,
     };
     let file = text.rsplit('/').next().unwrap_or(text);
+    let file = file.split(['@', ':']).next().unwrap_or(file);
     let name = file.strip_prefix(PREFIX)?;
     // `epack-remote-x-linux-amd64` and `epack-remote-x.py` are the adapter x.
     let name = ["-linux-", "_linux_", "-darwin-", "-{os}-"].iter().find_map(|mark| name.split_once(mark)).map_or(name, |(name, _)| name);

@@ -9,6 +9,9 @@ use crate::config::{Remote, RemotePublish, TagPolicy};
 use crate::core::{HostOptions, RemoteRelease, Rendition};
 use crate::error::{Error, Result};
 
+/// How programs for Windows end.
+const EXE: &str = ".exe";
+
 pub(super) fn fan_out(
     inputs: &Inputs<'_>,
     scope: &Scope<'_>,
@@ -111,8 +114,8 @@ fn files_of(files: &[FileStep], build: &str) -> Vec<(String, String)> {
             StepWork::Archive(_) => found.push((step.name.clone(), step.id())),
             // Programs for several platforms have one file name; the artifact's tells them apart.
             StepWork::Binary(program) => {
-                let windows = program.file.ends_with(".exe") && !step.name.ends_with(".exe");
-                found.push((if windows { format!("{}.exe", step.name) } else { step.name.clone() }, step.id()));
+                let ending = if step.name.ends_with(EXE) { "" } else { program.file.strip_suffix(EXE).map_or("", |_| EXE) };
+                found.push((format!("{}{ending}", step.name), step.id()));
             }
             StepWork::Command(command) => {
                 let named = command.outputs.iter().filter_map(|output| Some((output.name.as_ref()?, output.artifact()?)));

@@ -20,20 +20,16 @@ impl<'r> Record<'r> {
     /// Goes on with the receipt of an earlier attempt, or begins a new one, before anything is sent.
     pub fn begin(remote: &'r Remote, earlier: Option<Found<PushReceipt>>, mut receipt: PushReceipt) -> Result<Self, Failure> {
         let now = remote.host.now();
-        match earlier {
-            Some(Found { path, receipt: known }) => {
-                let unsettled = known.status == PushStatus::Finalizing;
-                receipt.created_at = known.created_at;
-                receipt.request_ids = known.request_ids;
-                receipt.status = if unsettled { PushStatus::Finalizing } else { PushStatus::Begun };
-                remote.host.receipts.update(&path, &mut receipt, now)?;
-                Ok(Self { remote, path, receipt, unsettled })
-            }
-            None => {
-                let path = remote.host.receipts.create_push(&mut receipt, now)?;
-                Ok(Self { remote, path, receipt, unsettled: false })
-            }
-        }
+        let Some(Found { path, receipt: known }) = earlier else {
+            let path = remote.host.receipts.create_push(&mut receipt, now)?;
+            return Ok(Self { remote, path, receipt, unsettled: false });
+        };
+        let unsettled = known.status == PushStatus::Finalizing;
+        receipt.created_at = known.created_at;
+        receipt.request_ids = known.request_ids;
+        receipt.status = if unsettled { PushStatus::Finalizing } else { PushStatus::Begun };
+        remote.host.receipts.update(&path, &mut receipt, now)?;
+        Ok(Self { remote, path, receipt, unsettled })
     }
 
     /// Goes on with a receipt as it is.

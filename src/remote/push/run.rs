@@ -45,9 +45,10 @@ pub async fn push(remote: &Remote, order: &PushOrder, cancel: &CancellationToken
     let pack = Pack::open(&order.path, &order.name, order.known.as_ref()).await?;
     let salt = order.again.then(|| host.world.random_hex(8));
     let key = key(&remote.settings, order, pack.digest(), salt.as_deref());
-    let runs = match remote.settings.runs.sync && !order.no_runs {
-        true => runs::discover(pack.path(), &remote.settings.runs.paths, &order.runs_paths)?,
-        false => Vec::new(),
+    let runs = if remote.settings.runs.sync && !order.no_runs {
+        runs::discover(pack.path(), &remote.settings.runs.paths, &order.runs_paths)?
+    } else {
+        Vec::new()
     };
     let earlier = host.receipts.find(&remote.settings.name, &key)?;
     if let Some(found) = earlier.as_ref().filter(|found| found.receipt.status == PushStatus::Released) {
@@ -72,7 +73,7 @@ pub async fn push(remote: &Remote, order: &PushOrder, cancel: &CancellationToken
         }
     };
     let answer = work.finalize(prepared.finalize_token, &mut record).await?;
-    work.complete(answer, &mut record)?;
+    work.complete(&answer, &mut record)?;
     if !runs.is_empty() {
         sync_runs(remote, (executor, capabilities), &mut record, &runs, cancel).await?;
     }
@@ -206,7 +207,7 @@ impl Work<'_> {
     }
 
     // The release exists: that is written down before anything else is done.
-    fn complete(&self, answer: FinalizeResponse, record: &mut Record<'_>) -> Result<(), Failure> {
+    fn complete(&self, answer: &FinalizeResponse, record: &mut Record<'_>) -> Result<(), Failure> {
         let said = |text: &str| printable(text, limits::MAX_TEXT);
         let release = &answer.release;
         let digest = self.pack.digest().as_str();

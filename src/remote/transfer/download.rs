@@ -109,7 +109,7 @@ async fn get(transfer: &Transfer, info: &DownloadInfo, first: Url, cancel: &Canc
                 }
             }
         }
-        let response = transfer.http.send(&request, cancel).await?;
+        let response = transfer.http()?.send(&request, cancel).await?;
         if response.status().is_redirection() {
             let next = response.header(&header::LOCATION).and_then(|location| url.join(location).ok());
             let Some(next) = next else {

@@ -17,16 +17,23 @@ use super::protocol::limits;
 use crate::core::{Redactor, Timestamp};
 use crate::http::header::{HeaderMap, HeaderName, HeaderValue};
 use crate::http::{Client, Response, Url};
+use crate::remote::host::Host;
 
 /// What every transfer has.
 #[derive(Debug, Clone)]
 pub struct Transfer {
-    /// The client.
-    pub http: Client,
+    /// Where the client is.
+    pub host: Host,
     /// Where bytes may go.
     pub rules: Rules,
     /// What must not be printed of anything the other side says.
     pub redactor: Redactor,
+}
+
+impl Transfer {
+    fn http(&self) -> Result<Client, Failure> {
+        self.host.http().map_err(|error| Failure::new(FailureKind::Source, error.message().to_owned()))
+    }
 }
 
 /// How many bytes of an error's body are shown.

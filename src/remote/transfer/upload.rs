@@ -66,7 +66,7 @@ pub async fn upload(
             request = request.header(name.clone(), value);
         }
     }
-    let response = transfer.http.send(&request, cancel).await?;
+    let response = transfer.http()?.send(&request, cancel).await?;
     let status = response.status();
     if status.is_redirection() {
         let message = format!("uploading to {shown}: it answers {} and would send the bytes elsewhere", status.as_u16());

@@ -23,8 +23,7 @@ fn another_library_reads_images_and_finds_their_statements() {
         let reference = |rest: &str| format!("{host}/acme/app{rest}").parse::<Reference>().expect("a reference");
         let anybody = RegistryAuth::Anonymous;
         runtime.block_on(async {
-            let (raw, told) =
-                client.pull_manifest_raw(&reference(":1.4.0"), &anybody, &[media_type::OCI_INDEX]).await.expect("the index");
+            let (raw, told) = client.pull_manifest_raw(&reference(":1.4.0"), &anybody, &[media_type::OCI_INDEX]).await.expect("the index");
             assert_eq!((Digest::of(&raw).as_str(), told.as_str()), (digest.as_str(), digest.as_str()));
             for image in &scene.image.images {
                 let place = reference(&format!("@{image}"));

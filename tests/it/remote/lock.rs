@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use super::{Lab, write_adapter};
-use crate::support::Sf;
+use crate::support::{Registry, Sf, component};
 
 #[test]
 fn only_what_is_pinned_runs_and_ci_makes_no_exception() {
@@ -74,12 +74,10 @@ fn an_adapter_at_an_address_is_fetched_and_must_have_its_digest() {
     let script = "#!/bin/sh\nexit 0\n";
     let digest = stagefreight::core::Digest::of(script.as_bytes());
     let thread = std::thread::spawn(move || {
-        for _ in 0..1 {
-            let (mut connection, _) = server.accept().expect("a request");
-            let mut request = [0; 4096];
-            let _some = connection.read(&mut request).expect("request");
-            write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{script}", script.len()).expect("answer");
-        }
+        let (mut connection, _) = server.accept().expect("a request");
+        let mut request = [0; 4096];
+        let _some = connection.read(&mut request).expect("request");
+        write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{script}", script.len()).expect("answer");
     });
     // The config only takes https; the port behind it is tested with plain http on loopback.
     sf.write(".stagefreight.yml", "version: 1\nremotes:\n  far:\n    source: https://127.0.0.1:1/epack-remote-far\n");
@@ -132,4 +130,35 @@ fn an_environment_changes_what_it_says_and_nothing_else() {
     lab.push(&["--env", "empty"]).code(0);
     assert_eq!((lab.asked("push.prepare")["config"]["bucket"].clone(), lab.releases()), (json!("one"), 2));
     lab.push(&["--env", "nowhere"]).code(2);
+}
+
+/// Pushed with ORAS into a real registry, fetched and pinned from there; what the tag names later is another adapter.
+#[test]
+fn an_adapter_comes_from_a_registry_and_stays_what_was_pinned() {
+    let registry = Registry::v2(false);
+    let lab = Lab::unpinned("");
+    let release = |text: &str| {
+        lab.sf.write("pushed/epack-remote-lab", text);
+        let mut oras = std::process::Command::new(component("oras", "oras"));
+        oras.args(["push", "--plain-http", &format!("{}/acme/epack-remote-lab:1", registry.host), "epack-remote-lab"]);
+        let output = oras.current_dir(lab.sf.path().join("pushed")).env("HOME", lab.sf.outside()).output().expect("oras runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let text = lab.sf.read("epack-remote-lab");
+    release(&text);
+    let config = lab.sf.read(".stagefreight.yml");
+    let source = format!("source: oci://{}/acme/epack-remote-lab:1", registry.host);
+    lab.sf.write(".stagefreight.yml", config.replace("source: ./epack-remote-lab", &source));
+    lab.sf.run(&["remote", "lock"]).code(0);
+    assert!(lab.sf.read("stagefreight.lock.yaml").contains("resolved: sha256:"));
+    lab.push(&[]).code(0);
+    // The tag moves: what is pinned and here goes on, what has to be fetched again is refused.
+    release(&format!("{text}\n# another\n"));
+    lab.sf.run(&["remote", "lock"]).code(0);
+    std::fs::remove_dir_all(lab.sf.path().join(".stagefreight/adapters")).expect("removed");
+    lab.push(&["--again"]).code(3);
+    let refused = lab.sf.run(&["remote", "lock"]).code(7);
+    assert!(refused.stderr().contains("is pinned"), "{}", refused.stderr());
+    lab.sf.run(&["remote", "update"]).code(0);
+    lab.push(&["--again"]).code(0);
 }

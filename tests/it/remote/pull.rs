@@ -73,3 +73,26 @@ fn a_remote_that_is_not_told_is_a_warning() {
     assert!(run.stderr().contains("was not told of the pull"), "{}", run.stderr());
     assert_eq!(lab.sf.read("x"), "the pack");
 }
+
+/// The disk takes no more: nothing half-written is left, and what is there stays.
+#[test]
+fn a_pull_that_cannot_be_written_leaves_nothing() {
+    let lab = Lab::new();
+    lab.sf.write("app.epack", vec![b'x'; 200_000]);
+    lab.push(&[]).code(0);
+    lab.sf.write("old", "the old one");
+    let command = lab.sf.command(&["remote", "pull", "lab", "--file", "old", "--force"]);
+    // A limit on the size of files is a disk that fills up; ignoring its signal makes it an error of the write.
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.current_dir(lab.sf.path()).env_clear();
+    for (name, value) in command.get_envs() {
+        limited.env(name, value.unwrap_or_default());
+    }
+    let output = limited.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("write"), "{said}");
+    assert_eq!(lab.sf.read("old"), "the old one");
+    lab.assert_no_leftovers(&lab.sf.path());
+}

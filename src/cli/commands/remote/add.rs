@@ -79,9 +79,10 @@ pub fn run(session: &Session, args: &AddArgs) -> Result<()> {
         return Err(by_hand("it did not become part of `remotes`"));
     }
     fs::write_atomic(&session.config, text.as_bytes(), 0o644)?;
-    let locked = match args.no_lock {
-        true => None,
-        false => Some(session.block_on(lock::pin(session, std::slice::from_ref(&args.name), &RemoteOptions::default(), false))?),
+    let locked = if args.no_lock {
+        None
+    } else {
+        Some(session.block_on(lock::pin(session, std::slice::from_ref(&args.name), &RemoteOptions::default(), false))?)
     };
     session.print(&Added { config: file, entry, locked }, |added| {
         let locked = added.locked.as_ref().map(lock::screen).unwrap_or_default();
