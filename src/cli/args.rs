@@ -74,7 +74,7 @@ pub enum Command {
     /// List and prune BuildKit's caches of this repository
     #[command(subcommand)]
     Cache(super::commands::cache::CacheCommand),
-    /// Look at the content store, and hand it from job to job
+    /// Put and get pairs of bytes and manifest in artifact stores; look at this workspace's content store, and hand it on
     #[command(subcommand)]
     Store(super::commands::store::StoreCommand),
     /// Tidy the container engine by the rules of the config: images, containers, networks, build cache

@@ -23,6 +23,7 @@ pub mod rendered;
 mod review;
 pub mod schemas;
 pub mod session;
+mod store_open;
 pub mod tidy;
 pub mod wire;
 

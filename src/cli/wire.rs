@@ -82,6 +82,10 @@ impl Wiring {
                 targets.push(Arc::new(remotes::target(host, target)?));
                 continue;
             }
+            if target.kind == "store" {
+                targets.push(Arc::new(super::store_open::target(session, target)?));
+                continue;
+            }
             if target.kind != "registry" {
                 return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));
             }

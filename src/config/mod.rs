@@ -21,11 +21,11 @@ mod yaml;
 pub use assume::{assume, build_id, is_dockerfile};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
-    ArchiveBuild, ArchiveFormat, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings, BuildkitOptions,
-    CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config, DockerBuild,
-    Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, PublishKind, Registry,
-    RegistryProvider, RegistryPublish, Remote, RemotePublish, Requirements, SecretSource, Security, Stage, TagPolicy, TagTemplate,
-    Toolchain, VersionRule, Workplace,
+    ArchiveBuild, ArchiveFormat, ArtifactStore, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings,
+    BuildkitOptions, CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config,
+    DockerBuild, Driver, ExternalCache, FileBuild, FileWork, Git, Libc, LocalCache, NoLineage, Node, OutputKind, Publish, PublishKind,
+    Registry, RegistryProvider, RegistryPublish, Remote, RemotePublish, Requirements, SecretSource, Security, Stage, StorePublish,
+    TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

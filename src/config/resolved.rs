@@ -11,7 +11,7 @@ mod remotes;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::core::{ByteSize, HostOptions, Platform, Rendition};
+use crate::core::{ByteSize, HostOptions, Platform, Rendition, StoreSpec};
 
 pub use builder::{Backend, BuilderSettings, Driver, Node};
 pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
@@ -46,6 +46,8 @@ pub struct Config {
     pub remotes: IndexMap<String, Remote>,
     /// `environments` by id: the remotes that differ there, whole.
     pub environments: IndexMap<String, IndexMap<String, Remote>>,
+    /// `store`: artifact stores by id.
+    pub stores: IndexMap<String, ArtifactStore>,
     /// `publish` by id.
     pub publish: IndexMap<String, Publish>,
     /// `security`: what review asks for.
@@ -210,6 +212,30 @@ pub enum PublishKind {
     Registry(RegistryPublish),
     /// Built files at remotes.
     Remote(RemotePublish),
+    /// Images and built files in an artifact store.
+    Store(StorePublish),
+}
+
+/// A publish entry of kind `store`.
+#[derive(Debug, Clone)]
+pub struct StorePublish {
+    /// Builds whose artifacts are stored, at least one.
+    pub builds: Vec<String>,
+    /// Id of the store.
+    pub store: String,
+    /// Template every reference begins with.
+    pub path: String,
+    /// What may happen to the references later.
+    pub policy: TagPolicy,
+}
+
+/// One entry of `store`.
+#[derive(Debug, Clone)]
+pub struct ArtifactStore {
+    /// Where it is.
+    pub spec: StoreSpec,
+    /// Id of the registry, for `oci`.
+    pub registry: Option<String>,
 }
 
 /// A publish entry of kind `registry`.

@@ -5,6 +5,7 @@ mod buildkit;
 mod cache;
 mod files;
 mod remotes;
+mod stores;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use buildkit::ShownBuildkit;
 use cache::ShownCache;
 use files::{ShownFiles, ShownStage};
 use remotes::{ShownEnvironment, ShownRemote, ShownRemotePublish};
+use stores::{ShownStore, ShownStorePublish};
 
 use super::resolved::{
     Build, BuilderSettings, Condition, Config, Git, NoLineage, Publish, PublishKind, Registry, RegistryPublish, Security, TagPolicy,
@@ -45,6 +47,8 @@ pub struct Shown<'c> {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     environments: IndexMap<&'c str, ShownEnvironment<'c>>,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    store: IndexMap<&'c str, ShownStore<'c>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
     publish: IndexMap<&'c str, ShownEntry<'c>>,
     security: ShownSecurity<'c>,
 }
@@ -64,6 +68,7 @@ impl<'c> Shown<'c> {
             remotes,
             environments,
             publish,
+            stores,
             security,
             env_allowed,
             assumed: _,
@@ -83,6 +88,7 @@ impl<'c> Shown<'c> {
             build_cache: ShownCache::new(build_cache, cleanup),
             remotes: remotes.iter().map(|(id, remote)| (id.as_str(), ShownRemote::new(remote))).collect(),
             environments: environments.iter().map(|(id, remotes)| (id.as_str(), ShownEnvironment::new(remotes))).collect(),
+            store: stores.iter().map(|(id, store)| (id.as_str(), ShownStore::new(store))).collect(),
             publish: publish.iter().map(|(id, publish)| (id.as_str(), ShownEntry::new(publish))).collect(),
             security: ShownSecurity::new(security),
         }
@@ -292,6 +298,7 @@ struct ShownCondition<'c> {
 enum ShownEntry<'c> {
     Registry(ShownPublish<'c>),
     Remote(Box<ShownRemotePublish<'c>>),
+    Store(ShownStorePublish<'c>),
 }
 
 impl<'c> ShownEntry<'c> {
@@ -299,6 +306,7 @@ impl<'c> ShownEntry<'c> {
         match &publish.kind {
             PublishKind::Registry(kind) => Self::Registry(ShownPublish::new(publish, kind)),
             PublishKind::Remote(kind) => Self::Remote(Box::new(ShownRemotePublish::new(publish, kind))),
+            PublishKind::Store(kind) => Self::Store(ShownStorePublish::new(publish, kind)),
         }
     }
 }

@@ -2,6 +2,8 @@
 //! vocabulary. This room uses no other room, does no I/O, and reads no clock.
 
 pub mod ancestry;
+pub mod artifact_ref;
+pub mod artifact_store;
 pub mod digest;
 pub mod duration;
 pub mod failure;
@@ -20,6 +22,7 @@ pub mod timestamp;
 pub mod version;
 
 pub use ancestry::Ancestry;
+pub use artifact_store::{StorePlace, StoreSpec};
 pub use digest::{Algorithm, Digest, Digester};
 pub use failure::{Failure, Problem};
 pub use host_options::HostOptions;

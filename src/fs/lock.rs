@@ -43,6 +43,13 @@ impl Lock {
         }
     }
 
+    /// Waits for a lock that others may share. Blocks the thread.
+    pub fn share(path: &Path) -> Result<Self, LockError> {
+        let file = open(path)?;
+        file.lock_shared().map_err(PathError::at("lock", path))?;
+        Ok(Self { _file: file })
+    }
+
     /// Waits for the lock. Blocks the thread.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let file = open(path)?;

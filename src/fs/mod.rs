@@ -4,6 +4,7 @@
 mod append;
 mod atomic;
 mod beneath;
+mod durable;
 mod file;
 mod linked;
 mod lock;
@@ -16,6 +17,7 @@ mod walk;
 pub use append::AppendFile;
 pub use atomic::{TEMPORARY_PREFIX, create_dir, create_own_dir, rename, symlink, sync_dir, write_atomic};
 pub use beneath::{Beneath, Pending};
+pub use durable::{create_dir_durable, kinds_in, remove_empty_dir, replace};
 pub use file::{create_private, link_or_copy, move_file, open_regular, read_regular, set_mode, sync_file, sync_tree, write_private};
 pub use linked::{link_count, link_file, modified, names_in, open_writable, remove_file};
 pub use lock::{Lock, LockError};

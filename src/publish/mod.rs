@@ -9,6 +9,7 @@ mod overrides;
 mod placements;
 mod port;
 mod results;
+mod store_target;
 
 pub use engine::{Engine, StepReport, StepState};
 pub use journal::{Entry, EntryKind, History, Journal};
@@ -20,3 +21,4 @@ pub use port::{
     Problem, Reading, Stage, Step, StepName, Target, Verified, VerifyError,
 };
 pub use results::to_results;
+pub use store_target::StoreTarget;

@@ -2,12 +2,13 @@
 //!
 //! `Registries` knows the hosts of a run and hands out one `Client` each; the client speaks the distribution
 //! specification 1.1 and owns authentication; `transfer` and `pull` move closures between a client and an OCI layout;
-//! `RegistryTarget`, `RegistryBaseImages` and `RegistryLogins` implement the ports of `publish` and `build`. Beyond the rooms of the
+//! `RegistryTarget`, `RegistryBaseImages`, `RegistryLogins` and `OciStore` implement the ports of `publish`, `build` and `store`. Beyond the rooms of the
 //! import table it uses `process` (credential helpers are programs) and `world` (credentials are environment).
 //! Knows no command and no screen.
 
 mod about;
 mod adapters;
+mod artifact_store;
 mod auth;
 mod base_images;
 mod blobs;
@@ -35,6 +36,7 @@ mod work;
 
 pub use about::About;
 pub use adapters::RegistryAdapters;
+pub use artifact_store::OciStore;
 pub use base_images::RegistryBaseImages;
 pub use cache_tags::RegistryCacheTags;
 pub use client::{Access, Client, HostSpec};

@@ -2,8 +2,11 @@
 //! verification on top. `Layout` reads one layout, `LayoutWriter` makes one, `ContentStore` keeps them; `derive` says what
 //! a registry gets that does not get an image as it was built. Knows nothing
 //! of manifests of ours, registries or builders; everything blocks, so callers on a runtime use a blocking thread.
+//!
+//! `artifact` is another store, for people and other tools: bytes and a manifest under a reference, in named backends.
 
 mod archive;
+pub mod artifact;
 mod closure;
 mod content;
 mod derive;

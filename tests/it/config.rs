@@ -79,7 +79,7 @@ fn broken() -> Vec<(&'static str, String)> {
         ("unknown_event", with("{ git_tags: [stable] }", "{ git_tags: [stable], events: [tags, pull_requests] }")),
         ("empty_condition", with("{ git_tags: [stable] }", "[{ git_tags: [] }, { events: ['!schedle'] }]")),
         ("unmet_requirement", with("    path: acme/app", "    path: acme/app\n    requires: { sign: true, sbom: false }")),
-        ("later_section", with("version: 1", "version: 1\nsigning: { profiles: { default: { requires: oidc } } }\nstore: { transprot: artifacts }")),
+        ("later_section", with("version: 1", "version: 1\nsigning: { profiles: { default: { requires: oidc } } }\nretention: { kep_last: 3 }")),
         ("later_kind", with("kind: registry", "kind: pages")),
         ("later_key", with("kind: docker,", "kind: docker, build_mode: crucible,")),
         ("bad_secrets", with("kind: docker,", "kind: docker, secrets: [{ id: npmrc }, { id: npmrc, env: \"ghp_abc/123=\" }, { id: x, env: A, src: b }],")),
@@ -220,7 +220,7 @@ fn the_shape_of_what_comes_later_is_known() {
     for problem in &problems {
         assert!(problem.contains("not supported yet") || problem.contains("cannot be met yet"), "{problem}");
     }
-    for section in ["forges", "repos", "signing", "retention", "store"] {
+    for section in ["forges", "repos", "signing", "retention"] {
         assert!(problems.iter().any(|problem| problem.starts_with(&format!("`{section}`"))), "{section}: {problems:#?}");
     }
 }

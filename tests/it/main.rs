@@ -4,6 +4,7 @@
 mod support;
 
 mod adopt;
+mod artifact_store;
 mod attestation_forms;
 mod backend;
 mod bad_input;

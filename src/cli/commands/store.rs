@@ -1,6 +1,9 @@
-//! `stagefreight store …`: the content store of this workspace, and its hand-over between jobs.
+//! `stagefreight store …`: the artifact stores of the config (with STORE), the content store of this workspace (without),
+//! and its hand-over between jobs.
 
-use std::path::PathBuf;
+mod artifact;
+mod handover;
+mod listing;
 
 use clap::Subcommand;
 use schemars::JsonSchema;
@@ -10,34 +13,82 @@ use crate::cli::session::Session;
 use crate::core::{ByteSize, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::report::Table;
-use crate::store::{ContentStore, pack, unpack};
+use crate::store::ContentStore;
+
+pub(in crate::cli) use artifact::{Existence, Moved, Removed, Swept};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
-    /// List what is in the store
-    Ls,
-    /// Read and hash everything in the store
-    Verify,
-    /// Write the store to one tar file that carries each blob once (artifact services drop hard links)
-    Pack {
-        /// The file to write
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+    /// Put data and a manifest under a reference of an artifact store, both or neither
+    Put(artifact::PutArgs),
+    /// Get data and manifest from under a reference of an artifact store
+    Get(artifact::GetArgs),
+    /// Print whether something is stored under a reference of an artifact store: true or false
+    Exists(artifact::At),
+    /// List the references of an artifact store; without STORE, the images in this workspace's content store
+    Ls {
+        /// Id of an artifact store: an entry of `store` in the config
+        #[arg(value_name = "STORE")]
+        store: Option<String>,
+        /// Only this reference and what is below it
+        #[arg(value_name = "PREFIX", requires = "store")]
+        prefix: Option<String>,
+        /// Tell sizes and digests too
+        #[arg(long, short, requires = "store")]
+        long: bool,
     },
-    /// Read a packed store into this workspace
-    Unpack {
-        /// The file to read
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+    /// Remove references from an artifact store
+    Rm(artifact::RmArgs),
+    /// Remove the bytes of an artifact store that no reference names any more
+    Gc(artifact::GcArgs),
+    /// Read and hash everything in an artifact store; without STORE, in this workspace's content store
+    Verify {
+        /// Id of an artifact store: an entry of `store` in the config
+        #[arg(value_name = "STORE")]
+        store: Option<String>,
+        /// Only this reference and what is below it
+        #[arg(value_name = "PREFIX", requires = "store")]
+        prefix: Option<String>,
     },
+    /// Write the content store to one tar file that carries each blob once (artifact services drop hard links)
+    Pack(handover::PackArgs),
+    /// Read a packed content store into this workspace
+    Unpack(handover::UnpackArgs),
 }
 
-/// What is in the store.
-#[derive(Debug, Serialize, JsonSchema)]
+/// What `store ls` lists: `images` of this workspace, or `references` of `store`.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(in crate::cli) struct Listing {
-    /// One per image.
-    images: Vec<Listed>,
+    /// One per image of this workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Listed>>,
+    /// Id of the artifact store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    /// One per reference of the artifact store, sorted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<Vec<listing::Entry>>,
+}
+
+/// What `store verify` found: in the `images` of this workspace, or in `store`.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(in crate::cli) struct Verification {
+    /// One per image of this workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Vec<Listed>>,
+    /// Id of the artifact store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
+    /// References that were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    references: Option<usize>,
+    /// Bytes that were read and hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// References that are damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<Vec<listing::Damaged>>,
 }
 
 /// One image.
@@ -59,40 +110,44 @@ struct Listed {
 pub fn run(session: &Session, command: StoreCommand) -> Result<()> {
     let store = ContentStore::new(&session.directory);
     match command {
-        StoreCommand::Ls => list(session, &store, false).map(|_| ()),
-        StoreCommand::Verify => {
-            let damaged: Vec<Listed> = list(session, &store, true)?.into_iter().filter(|entry| entry.damage.is_some()).collect();
-            let Some(first) = damaged.first() else { return Ok(()) };
-            let text = format!("{} is damaged: {}", first.digest, first.damage.as_deref().unwrap_or_default());
+        StoreCommand::Put(args) => artifact::put(session, &args),
+        StoreCommand::Get(args) => artifact::get(session, &args),
+        StoreCommand::Exists(at) => artifact::exists(session, &at),
+        StoreCommand::Rm(args) => artifact::remove(session, &args),
+        StoreCommand::Gc(args) => artifact::collect(session, &args),
+        StoreCommand::Ls { store: Some(name), prefix, long } => listing::list(session, &name, prefix.as_deref(), long),
+        StoreCommand::Verify { store: Some(name), prefix } => listing::verify(session, &name, prefix.as_deref()),
+        StoreCommand::Ls { store: None, .. } => {
+            let images = images(&store, false)?;
+            let text = screen(&images);
+            session.print(&Listing { images: Some(images), ..Listing::default() }, |_| text)
+        }
+        StoreCommand::Verify { store: None, .. } => {
+            let images = images(&store, true)?;
+            let text = screen(&images);
+            let damaged = images.iter().find_map(|entry| entry.damage.as_ref().map(|damage| (entry.digest.clone(), damage.clone())));
+            session.print(&Verification { images: Some(images), ..Verification::default() }, |_| text)?;
+            let Some((digest, damage)) = damaged else { return Ok(()) };
+            let text = format!("{digest} is damaged: {damage}");
             Err(Error::new(Kind::Unverified, text).hint("run perform again, or unpack the store of the job that built it"))
         }
-        StoreCommand::Pack { file } => {
-            let packed = pack(&store, &session.world.cwd.join(file))?;
-            session
-                .print(&packed, |packed| format!("packed {} images, {} blobs, {}\n", packed.images, packed.blobs, ByteSize(packed.bytes)))
-        }
-        StoreCommand::Unpack { file } => {
-            let unpacked = unpack(&store, &session.world.cwd.join(file))?;
-            session.print(&unpacked, |unpacked| {
-                format!("unpacked {} images, {} blobs, {}\n", unpacked.images, unpacked.blobs, ByteSize(unpacked.bytes))
-            })
-        }
+        StoreCommand::Pack(args) => handover::pack_up(session, &store, &args),
+        StoreCommand::Unpack(args) => handover::unpack_from(session, &store, &args),
     }
 }
 
-fn list(session: &Session, store: &ContentStore, hash: bool) -> Result<Vec<Listed>> {
-    let images = store.list()?.iter().map(|digest| entry(store, digest, hash)).collect();
-    let listing = Listing { images };
-    session.print(&listing, |listing| {
-        let mut table = Table::default();
-        for entry in &listing.images {
-            let size = entry.size.map_or_else(|| "-".to_owned(), |size| ByteSize(size).to_string());
-            let state = entry.damage.clone().unwrap_or_else(|| format!("{} manifests, {} blobs", entry.manifests, entry.blobs));
-            table.row([entry.digest.clone(), size, state]);
-        }
-        table.render()
-    })?;
-    Ok(listing.images)
+fn images(store: &ContentStore, hash: bool) -> Result<Vec<Listed>> {
+    Ok(store.list()?.iter().map(|digest| entry(store, digest, hash)).collect())
+}
+
+fn screen(images: &[Listed]) -> String {
+    let mut table = Table::default();
+    for entry in images {
+        let size = entry.size.map_or_else(|| "-".to_owned(), |size| ByteSize(size).to_string());
+        let state = entry.damage.clone().unwrap_or_else(|| format!("{} manifests, {} blobs", entry.manifests, entry.blobs));
+        table.row([entry.digest.clone(), size, state]);
+    }
+    table.render()
 }
 
 fn entry(store: &ContentStore, digest: &Digest, hash: bool) -> Listed {

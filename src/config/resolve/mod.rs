@@ -13,6 +13,7 @@ mod publish;
 mod registries;
 mod remotes;
 mod security;
+mod stores;
 mod templates;
 
 use std::collections::HashSet;
@@ -50,7 +51,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         signing: _,
         release: _,
         ci: _,
-        store: _,
+        store,
     } = document;
     if version.value != 1 {
         let message = format!("config version {} is not known", version.value);
@@ -77,10 +78,14 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let cache_lookup = build_cache::Lookup { known: &known_registries, resolved: &registries };
     let build_cache = build_cache::resolve(build_cache, &cache_lookup, &scope, cx);
     let (git, patterns) = git::resolve(git, &mut scope, cx);
+    let store = store.unwrap_or_default();
+    let known_stores = known(&store);
+    let stores = stores::resolve(store, &stores::Lookup { registries: &known_registries, resolved: &registries }, cx);
     let (remotes, environments) = remotes::resolve(&remotes.unwrap_or_default(), environments.unwrap_or_default(), cx);
     let lookup = publish::Lookup {
         remotes: &remotes,
         environments: &environments,
+        stores: &known_stores,
         registries: &known_registries,
         resolved: &registries,
         builds: &known_builds,
@@ -105,6 +110,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         remotes,
         environments,
         publish,
+        stores,
         security,
         env_allowed,
         assumed: false,

@@ -8,15 +8,20 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference};
 use crate::config::decode::{Cx, IdMap, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Condition, Publish, PublishKind, Registry, RegistryPublish, Remote, Requirements, TagPolicy, TagTemplate};
+use crate::config::resolved::{
+    Condition, Publish, PublishKind, Registry, RegistryPublish, Remote, Requirements, StorePublish, TagPolicy, TagTemplate,
+};
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
 use crate::config::template_tokens::find;
 use crate::config::written::{self, Moving, TagEntry};
 use crate::core::Tag;
+use crate::core::artifact_ref::Ref;
 
 /// What publish entries refer to.
 pub struct Lookup<'c> {
+    /// Ids of artifact stores.
+    pub stores: &'c [String],
     /// Ids of registries.
     pub registries: &'c [String],
     /// Those that could be resolved.
@@ -59,6 +64,10 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 check_duplicates(&publish, tags, &resolved, lookup, cx);
                 resolved.insert(id, publish);
             }
+            Some(Written::Store(publish)) => {
+                let publish = store(&id, *publish, lookup, scope, cx);
+                resolved.insert(id, publish);
+            }
             Some(Written::Remote(publish)) => {
                 let publish = super::remotes::publish(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
@@ -70,8 +79,7 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 | Written::GenericPackage(_)
                 | Written::GitlabComponent(_)
                 | Written::Metadata(_)
-                | Written::Pages(_)
-                | Written::Store(_),
+                | Written::Pages(_),
             )
             | None => {}
         }
@@ -109,6 +117,50 @@ fn registry(id: &str, publish: written::RegistryPublish, lookup: &Lookup<'_>, sc
     let when = conditions(when, lookup.patterns, scope, cx);
     let requires = requires.map(|requires| requirements(requires, cx)).unwrap_or_default();
     let kind = PublishKind::Registry(RegistryPublish { build: build.value, registries, path: path.map(|path| path.value), tags, requires });
+    Publish { id: id.to_owned(), when, required: required.unwrap_or(true), kind }
+}
+
+fn store(id: &str, publish: written::StorePublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
+    let written::StorePublish {
+        build,
+        store,
+        path,
+        moving,
+        when,
+        required,
+        // For people.
+        description: _,
+    } = publish;
+    if build.items.is_empty() {
+        cx.report(Problem::at(build.span, format!("publish `{id}` names no build")).hint("name one, or a list of them"));
+    }
+    for build in &build.items {
+        check_reference(build, "build", lookup.builds, cx);
+    }
+    check_reference(&store, "store", lookup.stores, cx);
+    let template = path.as_ref().map_or("{project}/{version}", |path| path.value.as_str()).to_owned();
+    let policy = match moving {
+        Some(Moving::Forward) => TagPolicy::Forward,
+        Some(Moving::Any) => TagPolicy::Any,
+        Some(Moving::Never) => TagPolicy::Immutable,
+        // As of a tag that is the last part.
+        None => match default_policy(&template) {
+            TagPolicy::Any => default_policy(template.rsplit('/').next().unwrap_or(&template)),
+            policy => policy,
+        },
+    };
+    if let Some(path) = &path {
+        let usage = if policy == TagPolicy::Immutable { Use::ImmutableTag } else { Use::Path };
+        if templates::check(path, usage, scope, cx)
+            && let Some(literal) = templates::literal(&path.value)
+            && let Err(error) = Ref::parse(&literal)
+        {
+            cx.report(Problem::at(path.span, error.to_string()).hint("write words between `/`, such as `acme/app/{version}`"));
+        }
+    }
+    let when = conditions(when, lookup.patterns, scope, cx);
+    let builds = build.items.into_iter().map(|build| build.value).collect();
+    let kind = PublishKind::Store(StorePublish { builds, store: store.value, path: template, policy });
     Publish { id: id.to_owned(), when, required: required.unwrap_or(true), kind }
 }
 

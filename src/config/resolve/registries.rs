@@ -189,7 +189,7 @@ fn parse_url(url: &Text, cx: &mut Cx) -> Option<(String, bool)> {
 }
 
 /// spec/build.md D.1: upper-cased, `[A-Z][A-Z0-9_]*`.
-fn credential_prefix(prefix: &Text, key: &str, example: &str, cx: &mut Cx) -> Option<String> {
+pub fn credential_prefix(prefix: &Text, key: &str, example: &str, cx: &mut Cx) -> Option<String> {
     let upper = prefix.value.to_ascii_uppercase();
     let mut bytes = upper.bytes();
     let right = bytes.next().is_some_and(|b| b.is_ascii_uppercase())

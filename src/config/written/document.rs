@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::build_cache::BuildCacheSection;
 use super::builder::BuilderSection;
 use super::builds::Builds;
-use super::later::{Ci, Forge, Release, Repo, Retention, Signing, Store};
-use super::{Environment, Git, Publish, Registry, Remote, Security, written};
+use super::later::{Ci, Forge, Release, Repo, Retention, Signing};
+use super::{Environment, Git, Publish, Registry, Remote, Security, Store, written};
 use crate::config::decode::{Cx, Decode, IdMap, Later, NameMap, Scalar};
 use crate::config::node::{Key, Node, Value};
 use crate::config::problem::Problem;
@@ -86,8 +86,8 @@ written! {
         remotes: Option<IdMap<Remote>>,
         /// What is different in named environments, by id.
         environments: Option<IdMap<Environment>>,
-        /// How bytes travel between jobs.
-        store: Option<Later<Store>>,
+        /// Artifact stores by id: bytes and a manifest under a reference, for later stages and other tools.
+        store: Option<IdMap<Store>>,
     }
 }
 

@@ -12,16 +12,18 @@ mod publish;
 mod registries;
 mod remotes;
 mod security;
+mod stores;
 
 pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
 pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Network, Provenance};
 pub use document::Document;
 pub use files::{ArchiveBuild, ArchiveFormatWord, BinaryBuild, BuildOutput, CommandBuild, LibcWord, OutputWord, Stage, ToolchainWord};
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
-pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, TagEntry};
+pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, StorePublish, TagEntry};
 pub use registries::{AttestationForm, Registry};
 pub use remotes::{Environment, Remote, RemoteAuth, RemoteDefaults, RemotePublish, RemoteRuns, RemoteTarget, RemoteTransport};
 pub use security::Security;
+pub use stores::{AzurePlace, FilePlace, GcsPlace, MemoryPlace, OciPlace, S3Place, Store};
 
 /// Declares a map with known keys: `Option` keys may be left out, others must be there, unknown ones are problems.
 macro_rules! written {

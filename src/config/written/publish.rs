@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::later::{BinaryArchivePublish, ComponentPublish, MetadataPublish, PackagePublish, PagesPublish, ReleasePublish, StorePublish};
+use super::later::{BinaryArchivePublish, ComponentPublish, MetadataPublish, PackagePublish, PagesPublish, ReleasePublish};
 use super::{RemotePublish, kinds, words, written};
 use crate::config::decode::{Cx, Decode, Later, OneOrMany};
 use crate::config::node::{Node, Value};
@@ -15,6 +15,8 @@ kinds! {
         Registry(Box<RegistryPublish>) = "registry",
         /// Built files at remotes.
         Remote(Box<RemotePublish>) = "remote",
+        /// Images and built files in an artifact store.
+        Store(Box<StorePublish>) = "store",
         ; later
         /// A release on a forge.
         Release(Box<ReleasePublish>) = "release",
@@ -28,8 +30,6 @@ kinds! {
         Metadata(Box<MetadataPublish>) = "metadata",
         /// A web site.
         Pages(Box<PagesPublish>) = "pages",
-        /// The content store.
-        Store(Box<StorePublish>) = "store",
     }
 }
 
@@ -60,6 +60,27 @@ written! {
         native_scan: Option<Later<bool>>,
         /// Words for selecting entries on the command line.
         select_tags: Option<Later<Vec<Text>>>,
+        /// A sentence for people.
+        description: Option<Text>,
+    }
+}
+
+written! {
+    /// Images and built files in an artifact store.
+    StorePublish {
+        /// Builds whose artifacts are stored: one id or a list. Of a build of files, every file is.
+        build: OneOrMany<Text>,
+        /// Id of an artifact store.
+        store: Text,
+        /// What every reference begins with, a template; `/` and the artifact's kind and name follow. Default `{project}/{version}`.
+        path: Option<Text>,
+        /// How the references move: forward, never to an older version; any; never, they name one build for ever. Default: never
+        /// with `{version}`, `{tag}` or `{sha}` in `path`, else as of tags.
+        moving: Option<Moving>,
+        /// When it applies: one condition or a list of which one must hold. Default: always.
+        when: Option<OneOrMany<Condition>>,
+        /// `false`: a failure does not fail the run. Default true.
+        required: Option<bool>,
         /// A sentence for people.
         description: Option<Text>,
     }

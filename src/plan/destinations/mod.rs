@@ -3,6 +3,7 @@
 
 mod registry;
 mod remote;
+mod store;
 
 use std::collections::HashMap;
 
@@ -50,6 +51,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
         let found = match &publish.kind {
             PublishKind::Registry(kind) => registry::fan_out(inputs, scope, &entry, kind),
             PublishKind::Remote(kind) => remote::fan_out(inputs, scope, &entry, kind, files),
+            PublishKind::Store(kind) => store::fan_out(inputs, scope, &entry, kind, files),
         };
         for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
             let Found { destination, target, named_by } = found;

@@ -169,17 +169,3 @@ written! {
         when: Option<OneOrMany<Condition>>,
     }
 }
-
-written! {
-    /// The content store. Not supported yet.
-    StorePublish {
-        /// Build id.
-        build: OneOrMany<Text>,
-        /// Where to.
-        url: Option<Text>,
-        /// Prefix of the credential variables.
-        credentials: Option<Text>,
-        /// When it applies.
-        when: Option<OneOrMany<Condition>>,
-    }
-}

@@ -278,17 +278,3 @@ written! {
         labels: Option<Vec<Text>>,
     }
 }
-
-written! {
-    /// How bytes travel between jobs. Not supported yet.
-    Store {
-        /// artifacts, thin, `registry: ID`, or a bucket URL.
-        transport: Option<Text>,
-        /// Registry id.
-        registry: Option<Text>,
-        /// Bucket URL.
-        url: Option<Text>,
-        /// Prefix of the credential variables.
-        credentials: Option<Text>,
-    }
-}
