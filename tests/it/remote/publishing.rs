@@ -25,6 +25,7 @@ fn a_built_file_is_released_once_and_verified() {
     assert_eq!((&asked["pack"]["name"], &asked["release"]["version"]), (&json!("tool.txt"), &json!("1.4.0")));
     assert_eq!(asked["release"]["build_context"]["git_sha"], json!(lab.sf.git_run(&["rev-parse", "HEAD"])));
     assert_eq!((lab.releases(), lab.receipt()["status"].clone()), (1, json!("released")));
+    assert!(!lab.sf.read(".stagefreight/published.json").contains("remote:lab"), "no registry was read");
     let again = lab.sf.run(&["publish", "--output", "json"]).code(0).json();
     assert_eq!(again["totals"]["already_complete"], json!(1), "{again}");
     assert_eq!(lab.calls("push.finalize"), 1);
