@@ -35,6 +35,8 @@ pub struct Exchanged {
     pub too_much: bool,
     /// The end of standard error, redacted.
     pub stderr: String,
+    /// It ended and left something behind that held its pipes open, which was killed.
+    pub left_behind: bool,
 }
 
 impl Child {
@@ -71,6 +73,7 @@ impl Child {
             let whole = async {
                 // Both ends are waited for: output may come after the child ended, and it may end long after its output did.
                 let mut too_much = None;
+                let mut left_behind = false;
                 let status = loop {
                     tokio::select! {
                         over = &mut streams, if too_much.is_none() => {
@@ -86,10 +89,13 @@ impl Child {
                     // What is in the pipes is there; what somebody else holds open is not waited for.
                     match tokio::time::timeout(PIPE_GRACE, &mut streams).await {
                         Ok(over) => too_much = Some(over),
-                        Err(_) => kill_group(group),
+                        Err(_) => {
+                            left_behind = true;
+                            kill_group(group);
+                        }
                     }
                 }
-                (too_much.unwrap_or(false), status)
+                (too_much.unwrap_or(false), left_behind, status)
             };
             tokio::select! {
                 whole = whole => Ok(whole),
@@ -98,7 +104,9 @@ impl Child {
             }
         };
         match ended {
-            Ok((too_much, status)) => Ok(Exchanged { status: status.map_err(io)?, stdout: out, too_much, stderr: tail.text() }),
+            Ok((too_much, left_behind, status)) => {
+                Ok(Exchanged { status: status.map_err(io)?, stdout: out, too_much, stderr: tail.text(), left_behind })
+            }
             Err(error) => {
                 end_group(group, &mut child).await;
                 Err(error)

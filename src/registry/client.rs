@@ -169,6 +169,23 @@ impl Client {
         }
     }
 
+    /// Where somebody else can read a blob, and the `Authorization` that takes. `None`: the repository does not hold it.
+    pub async fn blob_address(
+        &self,
+        path: &str,
+        digest: &crate::core::Digest,
+        cancel: &CancellationToken,
+    ) -> Result<Option<(Url, Option<crate::core::Secret>)>, RegistryError> {
+        // Asking for it answers the challenge, if there is one.
+        if !self.has_blob(path, digest, Access::Pull, cancel).await? {
+            return Ok(None);
+        }
+        let url = self.url(path, &format!("blobs/{digest}"), cancel).await?;
+        let registry = self.base(cancel).await?;
+        let authorization = self.auth.authorization(registry, &Scopes::pull(path), &self.budget(), cancel).await?;
+        Ok(Some((url, authorization)))
+    }
+
     /// Sends a request to another party's address the registry handed out: no credentials go there.
     pub(super) async fn call_elsewhere(&self, request: Request, cancel: &CancellationToken) -> Result<Response, RegistryError> {
         Ok(self.http.send(&request, cancel).await?)

@@ -48,5 +48,5 @@ pub use manifests::{Found, Referrers};
 pub use pull::{pull, pull_closures};
 pub use registries::Registries;
 pub use target::RegistryTarget;
-pub use transfer::{Origin, PushReport, push_closure, push_from, referrers_in};
+pub use transfer::{Origin, PushReport, push_blobs, push_closure, push_from, referrers_in};
 pub use work::Work;

@@ -14,6 +14,8 @@ pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// The empty JSON descriptor `{}`.
 pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// Bytes of which nothing more is said.
+pub const OCTETS: &str = "application/octet-stream";
 /// Docker image manifest, schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker manifest list.

@@ -22,5 +22,5 @@ mod source;
 pub(super) use attestation_tag::{Held, attest_under_tag, held};
 pub(super) use host_facts::HostFacts;
 pub use origin::Origin;
-pub use push::{PushReport, push_closure, push_from};
+pub use push::{PushReport, push_blobs, push_closure, push_from};
 pub use referrers::referrers_in;

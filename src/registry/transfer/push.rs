@@ -1,5 +1,6 @@
 //! Making one repository hold everything one digest leads to, without naming it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use super::ladder::Ladder;
 use super::order::Order;
 use super::origin::Origin;
 use super::referrers::list_referrer;
-use super::source::Source;
-use crate::core::BoxFuture;
-use crate::core::oci::{Descriptor, Manifest};
+use super::source::{Bytes, Source};
+use crate::core::oci::{Descriptor, Manifest, media_type};
+use crate::core::{BoxFuture, Digest};
 use crate::event::Event;
-use crate::http::OnProgress;
+use crate::http::{Body, OnProgress};
 use crate::registry::client::Client;
 use crate::registry::error::RegistryError;
 use crate::registry::work::Work;
@@ -47,7 +48,7 @@ struct Push<'a> {
     work: &'a Work,
     facts: Arc<HostFacts>,
     path: &'a str,
-    origin: &'a Origin,
+    bytes: Bytes<'a>,
     closure: &'a Closure,
     cancel: &'a CancellationToken,
 }
@@ -82,11 +83,39 @@ pub async fn push_from(
     closure: &Closure,
     cancel: &CancellationToken,
 ) -> Result<PushReport, RegistryError> {
+    push(client, work, path, Bytes::Of(origin), closure, cancel).await
+}
+
+/// Makes `path` hold blobs that are no image's: files by themselves, each with its digest and body. Nothing refers to them
+/// yet; a registry may remove them again before a manifest does.
+pub async fn push_blobs(
+    client: &Client,
+    work: &Work,
+    path: &str,
+    blobs: &BTreeMap<Digest, Body>,
+    cancel: &CancellationToken,
+) -> Result<PushReport, RegistryError> {
+    let blob = |(digest, body): (&Digest, &Body)| Descriptor::new(media_type::OCTETS, digest.clone(), body.len());
+    let described: Vec<Descriptor> = blobs.iter().map(blob).collect();
+    let Some(root) = described.first().cloned() else { return Ok(PushReport::default()) };
+    let size = described.iter().map(|blob| blob.size).sum();
+    let closure = Closure { root, manifests: Vec::new(), blobs: described, size };
+    push(client, work, path, Bytes::Loose(blobs), &closure, cancel).await
+}
+
+async fn push(
+    client: &Client,
+    work: &Work,
+    path: &str,
+    bytes: Bytes<'_>,
+    closure: &Closure,
+    cancel: &CancellationToken,
+) -> Result<PushReport, RegistryError> {
     let facts = work.host(client.host());
     if let Some(most) = client.spec().options.concurrency {
         facts.gate.at_most(most);
     }
-    let push = &Push { client, work, facts, path, origin, closure, cancel };
+    let push = &Push { client, work, facts, path, bytes, closure, cancel };
     let mut order = Order::of(closure);
     let mut running: FuturesUnordered<BoxFuture<'_, Result<(Arrived, PushReport), RegistryError>>> = FuturesUnordered::new();
     let (mut small, mut bulk) = (0, 0);
@@ -133,7 +162,7 @@ impl Push<'_> {
             let _bulk = if blob.size >= BULK { facts.bulk.acquire().await.ok() } else { None };
             let permit = facts.gate.enter().await;
             let neighbours = work.neighbours(client.host(), path, &blob.digest);
-            let source = Source::new(self.origin, blob);
+            let source = Source::new(self.bytes, blob);
             let ladder = Ladder::new(client, facts, path, blob, source, progress(client, path, blob), self.cancel);
             let done = ladder.climb(&neighbours).await?;
             permit.succeeded();

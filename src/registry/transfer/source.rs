@@ -1,17 +1,28 @@
 //! Where the bytes of a blob come from.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::origin::{Origin, RemoteBlob};
+use crate::core::Digest;
 use crate::core::oci::Descriptor;
 use crate::http::Body;
 use crate::registry::error::{RegistryError, RegistryErrorKind};
 use crate::store::Layout;
 
-/// A blob of a layout or of another registry. The bytes of a layout were verified when they entered the store; the
+/// Where the bytes of several blobs are.
+#[derive(Debug, Clone, Copy)]
+pub enum Bytes<'a> {
+    /// Part of a closure.
+    Of(&'a Origin),
+    /// Each by itself.
+    Loose(&'a BTreeMap<Digest, Body>),
+}
+
+/// A blob of a layout or of another registry, or one by itself. The bytes of a layout were verified when they entered the store; the
 /// digest in the closing PUT makes the registry verify all of them on arrival.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -19,6 +30,8 @@ pub enum Source {
     File(Box<StoredBlob>),
     /// Passes through.
     Remote(Arc<RemoteBlob>),
+    /// As the caller holds it. Nothing, where the caller holds no such blob.
+    Loose(Body, Box<Descriptor>),
 }
 
 /// A blob of a layout.
@@ -31,7 +44,11 @@ pub struct StoredBlob {
 
 impl Source {
     /// A blob as a manifest lists it.
-    pub fn new(origin: &Origin, blob: &Descriptor) -> Self {
+    pub fn new(bytes: Bytes<'_>, blob: &Descriptor) -> Self {
+        let origin = match bytes {
+            Bytes::Of(origin) => origin,
+            Bytes::Loose(held) => return Self::Loose(held.get(&blob.digest).cloned().unwrap_or_default(), Box::new(blob.clone())),
+        };
         match origin {
             Origin::Layout(layout) => {
                 Self::File(Box::new(StoredBlob { layout: layout.clone(), path: layout.blob_path(&blob.digest), blob: blob.clone() }))
@@ -47,12 +64,21 @@ impl Source {
         match self {
             Self::File(stored) => Body::File { path: stored.path.clone(), offset, len },
             Self::Remote(from) => Body::Feed { from: Arc::<RemoteBlob>::clone(from), offset, len },
+            Self::Loose(body, _) => part(body, offset, len),
         }
     }
 
     /// Is the file as long as it was when it was approved? A longer one would be sent as a different blob's beginning.
     pub async fn check_size(&self) -> Result<(), RegistryError> {
-        let Self::File(stored) = self.clone() else { return Ok(()) };
+        let stored = match self.clone() {
+            Self::File(stored) => stored,
+            Self::Remote(_) => return Ok(()),
+            Self::Loose(body, blob) if body.len() == blob.size => return Ok(()),
+            Self::Loose(body, blob) => {
+                let message = format!("{} has {} bytes, but {} are to be sent", blob.digest.short(), body.len(), blob.size);
+                return Err(RegistryError::new(RegistryErrorKind::Source, message));
+            }
+        };
         let StoredBlob { layout, path, blob } = *stored;
         off_the_runtime(move || {
             let (_, size) = layout.open_blob(&blob.digest)?;
@@ -69,6 +95,10 @@ impl Source {
     pub async fn check_digest(&self) -> Result<(), RegistryError> {
         match self.clone() {
             Self::Remote(from) => from.check_digest(&CancellationToken::new()).await,
+            Self::Loose(_, blob) => {
+                let message = format!("the bytes that were sent are not {}: the file was changed", blob.digest.short());
+                Err(RegistryError::new(RegistryErrorKind::Source, message))
+            }
             Self::File(stored) => {
                 let StoredBlob { layout, blob, .. } = *stored;
                 off_the_runtime(move || {
@@ -82,6 +112,21 @@ impl Source {
                 .await
             }
         }
+    }
+}
+
+/// A range of a body.
+fn part(body: &Body, at: u64, len: u64) -> Body {
+    match body {
+        Body::Empty => Body::Empty,
+        Body::Bytes(bytes) => {
+            let length = bytes.len();
+            let from = usize::try_from(at).unwrap_or(length).min(length);
+            let to = usize::try_from(at.saturating_add(len)).unwrap_or(length).min(length);
+            Body::Bytes(bytes.slice(from..to))
+        }
+        Body::File { path, offset, .. } => Body::File { path: path.clone(), offset: offset + at, len },
+        Body::Feed { from, offset, .. } => Body::Feed { from: Arc::clone(from), offset: offset + at, len },
     }
 }
 
