@@ -174,6 +174,13 @@ env_vars! {
     AZURE_AUTHORITY_HOST = "AZURE_AUTHORITY_HOST", false, "Another endpoint of Microsoft Entra ID.";
     ACTIONS_ID_TOKEN_REQUEST_URL = "ACTIONS_ID_TOKEN_REQUEST_URL", false, "GitHub's identity service, in jobs with `id-token: write`.";
     ACTIONS_ID_TOKEN_REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN", true, "What it wants to see.";
+    ADAPTER_HERMETIC = "EPACK_ADAPTER_HERMETIC", false, "`true`: our remote adapters answer every request in form, keep nothing and reach nothing. For conformance tools; hosts never pass it on.";
+    REMOTE_FS_ROOT = "REMOTE_FS_ROOT", false, "Directory of `epack-remote-fs`, where the config says no `root`.";
+    REMOTE_FS_VERIFY = "REMOTE_FS_VERIFY", false, "`digest`: `epack-remote-fs` hashes what arrived; `size`, the default, leaves that to hosts that do.";
+    REMOTE_S3_BUCKET = "REMOTE_S3_BUCKET", false, "Bucket of `epack-remote-s3`, where the config says no `bucket`.";
+    REMOTE_S3_PREFIX = "REMOTE_S3_PREFIX", false, "Prefix of its keys, where the config says no `prefix`.";
+    REMOTE_OCI_REPOSITORY = "REMOTE_OCI_REPOSITORY", false, "Repository of `epack-remote-oci`, where the config says no `repository`.";
+    REMOTE_OCI_PLAIN_HTTP = "REMOTE_OCI_PLAIN_HTTP", false, "`true`: that registry speaks plain http.";
     SF_CI_PROVIDER = "SF_CI_PROVIDER", false, "Overrides the detected CI provider: gitlab, github, gitea, forgejo, woodpecker, local.";
     SF_CI_EVENT = "SF_CI_EVENT", false, "Overrides the event: push, tag, merge_request, schedule, manual, release.";
     SF_CI_BRANCH = "SF_CI_BRANCH", false, "Overrides the branch.";

@@ -102,7 +102,7 @@ pub enum Command {
     Diff(super::commands::diff::DiffArgs),
     /// List the tags of a repository, or what an image is made of
     Ls(super::commands::ls::LsArgs),
-    /// Push files to remotes and pull them, through adapters that are pinned
+    /// Push files to remotes and pull them, through adapters that are pinned; examine adapters
     #[command(subcommand)]
     Remote(Box<super::commands::remote::RemoteCommand>),
     /// Show, check and settle the records of pushes and pulls

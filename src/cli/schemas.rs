@@ -106,6 +106,7 @@ pub fn of_commands() -> Vec<(&'static str, Value)> {
         ("remote update", of::<commands::remote::Locked>("remote update")),
         ("remote verify", of::<commands::remote::Listing>("remote verify")),
         ("remote whoami", of::<commands::remote::Whoami>("remote whoami")),
+        ("remote conformance", of::<commands::remote::Examined>("remote conformance")),
         ("status", of::<commands::status::Status>("status")),
         ("store exists", of::<commands::store::Existence>("store exists")),
         ("store gc", of::<commands::store::Swept>("store gc")),

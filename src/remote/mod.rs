@@ -7,7 +7,9 @@
 //! ([`receipt`]). Adapters are strangers: they run as verified copies ([`verified`]), see no secret that is not named for
 //! them ([`executor`]), and decide neither where bytes go ([`transfer`]) nor what counts as done.
 
+pub mod adapter;
 mod auth;
+pub mod conformance;
 mod executor;
 mod failure;
 mod handle;

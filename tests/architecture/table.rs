@@ -81,7 +81,7 @@ const DESTINATIONS: &[&str] = &["Destination", "DestinationTarget", "Derived"];
 
 const GIT_FACTS: &[&str] = &["GitFacts", "ReachableTag"];
 
-/// Who may name what. A room that is not listed may name nothing; `cli` and `main` may name everything.
+/// Who may name what. A room that is not listed may name nothing; `cli`, `main` and the programs in `bin` may name everything.
 pub const TABLE: &[(&str, &[May])] = &[
     ("core", &[]),
     ("names", &[Use("core")]),
@@ -160,7 +160,7 @@ const READING: &[May] = &[Use("core"), Use("names"), Use("error"), Use("event"),
 
 /// May code of `room` name `item` of `other`? `item` is none where the room itself or all of it (`*`) is named.
 pub fn allows(room: &str, other: &str, item: Option<&str>) -> bool {
-    if room == other || matches!(room, "cli" | "main") {
+    if room == other || matches!(room, "cli" | "main" | "bin") {
         return true;
     }
     let Some((_, may)) = TABLE.iter().find(|(name, _)| *name == room) else { return false };

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod adapters;
 mod adopt;
 mod artifact_store;
 mod attestation_forms;

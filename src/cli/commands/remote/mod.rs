@@ -2,6 +2,7 @@
 
 mod add;
 mod auth;
+mod conformance;
 mod list;
 mod lock;
 mod pull;
@@ -9,6 +10,7 @@ mod push;
 
 pub(in crate::cli) use add::Added;
 pub(in crate::cli) use auth::{Login, Whoami};
+pub(in crate::cli) use conformance::Examined;
 pub(in crate::cli) use list::Listing;
 pub(in crate::cli) use lock::Locked;
 pub(in crate::cli) use pull::PulledPack;
@@ -40,6 +42,11 @@ pub enum RemoteCommand {
     Whoami(auth::AuthArgs),
     /// Begin a login at a remote
     Login(auth::AuthArgs),
+    /// Examine a remote adapter: what it answers, and what it refuses
+    ///
+    /// Runs the adapter as a host does, pushes a file through it and pulls it back, and asks for what must not work.
+    /// Exits with 0 when the level is reached, with 7 when it is not.
+    Conformance(conformance::ConformanceArgs),
 }
 
 /// Runs it.
@@ -54,5 +61,6 @@ pub fn run(session: &Session, command: &RemoteCommand) -> Result<()> {
         RemoteCommand::Pull(args) => pull::run(session, args),
         RemoteCommand::Whoami(args) => auth::whoami(session, args),
         RemoteCommand::Login(args) => auth::login(session, args),
+        RemoteCommand::Conformance(args) => conformance::run(session, args),
     }
 }
