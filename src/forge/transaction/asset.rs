@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::{READ_BY, Shared};
+use super::making::{READ_BY, Shared};
 use crate::core::BoxFuture;
 use crate::forge::asset::{AssetSource, AssetState, StoredAsset};
 use crate::forge::error::{ForgeError, ForgeErrorKind};

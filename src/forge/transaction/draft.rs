@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::{Found, READ_BY, Shared, look_later};
+use super::making::{Found, READ_BY, Shared, look_later};
 use crate::core::BoxFuture;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::Flow;

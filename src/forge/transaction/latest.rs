@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::{READ_BY, Shared};
+use super::making::{READ_BY, Shared};
 use crate::core::{BoxFuture, Version};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};

@@ -7,10 +7,10 @@
 mod asset;
 mod draft;
 mod latest;
+mod making;
 mod read;
 mod rolling;
 mod settings;
-mod shared;
 mod target;
 mod visible;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::READ_BY;
+use super::making::READ_BY;
 use crate::core::{Ancestry, BoxFuture};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::Forge;

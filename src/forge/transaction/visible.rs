@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shared::{READ_BY, Shared, look_later};
+use super::making::{READ_BY, Shared, look_later};
 use crate::core::BoxFuture;
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
