@@ -171,12 +171,12 @@ fn resolve(
     for group in grouped {
         let first = group[0];
         let artifact = outputs.artifacts().iter().find(|artifact| artifact.id.as_str() == first.artifact);
-        let (digest, content) = match artifact.and_then(|artifact| Some((artifact, dist::path_of(artifact)?))) {
-            Some((artifact, path)) => file_of(session, artifact, path, first)?,
-            None => {
-                let AtHand { digest, layout, referrers, attestation_tags } = workshop.bytes_for(first)?;
-                (digest, Content::Image(Image { layout, referrers, attestation_tags }))
-            }
+        let file = artifact.and_then(|artifact| Some((artifact, dist::path_of(artifact)?)));
+        let (digest, content) = if let Some((artifact, path)) = file {
+            file_of(session, artifact, path, first)?
+        } else {
+            let AtHand { digest, layout, referrers, attestation_tags } = workshop.bytes_for(first)?;
+            (digest, Content::Image(Image { layout, referrers, attestation_tags }))
         };
         let artifact = ApprovedArtifact {
             id: first.artifact.clone(),

@@ -83,7 +83,7 @@ impl Uploader {
         let mut writes = 0;
         if let Some(held) = held {
             if held.state == AssetState::Complete {
-                return self.complete(asset, held.clone(), 0, 0);
+                return Self::complete(asset, held.clone(), 0, 0);
             }
             forge.remove_asset(container, held, cancel).await?;
             writes += 1;
@@ -92,13 +92,13 @@ impl Uploader {
         for _ in 0..MOST_ATTEMPTS {
             writes += 1;
             let failure = match self.send(forge, container, asset, &budget, cancel).await {
-                Ok(stored) => return self.complete(asset, stored, asset.size, writes),
+                Ok(stored) => return Self::complete(asset, stored, asset.size, writes),
                 Err(error) if is_unsettled(&error) => error,
                 Err(error) => return Err(error),
             };
             // Neither yes nor no: what is there decides.
             match self.look(forge, container, asset, failure.kind == ForgeErrorKind::Exists, cancel).await? {
-                Some(stored) if stored.state == AssetState::Complete => return self.complete(asset, stored, asset.size, writes),
+                Some(stored) if stored.state == AssetState::Complete => return Self::complete(asset, stored, asset.size, writes),
                 Some(stored) => {
                     forge.remove_asset(container, &stored, cancel).await?;
                     writes += 1;
@@ -186,7 +186,7 @@ impl Uploader {
         }
     }
 
-    fn complete(&self, asset: &AssetSource, stored: StoredAsset, bytes: u64, writes: u64) -> Result<Sent, ForgeError> {
+    fn complete(asset: &AssetSource, stored: StoredAsset, bytes: u64, writes: u64) -> Result<Sent, ForgeError> {
         if stored.holds(asset.size, &asset.sha256) == Some(false) {
             let text = format!("{} holds {}, and {} was to be there", asset.name, stored.describe(), asset.sha256);
             return Err(ForgeError::new(ForgeErrorKind::Conflict, text)

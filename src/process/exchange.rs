@@ -87,12 +87,11 @@ impl Child {
                 };
                 if too_much.is_none() {
                     // What is in the pipes is there; what somebody else holds open is not waited for.
-                    match tokio::time::timeout(PIPE_GRACE, &mut streams).await {
-                        Ok(over) => too_much = Some(over),
-                        Err(_) => {
-                            left_behind = true;
-                            kill_group(group);
-                        }
+                    if let Ok(over) = tokio::time::timeout(PIPE_GRACE, &mut streams).await {
+                        too_much = Some(over);
+                    } else {
+                        left_behind = true;
+                        kill_group(group);
                     }
                 }
                 (too_much.unwrap_or(false), left_behind, status)

@@ -31,6 +31,7 @@ fn from_env(name: &str, otherwise: u32) -> u32 {
 
 /// Runs the suite and fails with everything that does not hold.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "shown by those who ask for it, and when it fails")]
 fn conforms(subject: &dyn Subject, plan: &Plan) -> Report {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("runtime");
     let report = runtime.block_on(run(subject, plan));

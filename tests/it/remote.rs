@@ -110,7 +110,7 @@ impl Lab {
     }
 
     /// Nothing of a half-written file is left in a directory.
-    fn assert_no_leftovers(&self, dir: &Path) {
+    fn assert_no_leftovers(dir: &Path) {
         let names = std::fs::read_dir(dir).expect("directory").map(|entry| entry.expect("entry").file_name());
         let left: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(".sf-")).collect();
         assert!(left.is_empty(), "{left:?}");

@@ -1,6 +1,8 @@
 //! A directory as a shelf. Files are uploaded beside their place and given their name when they are whole; records are
 //! written once, by a link that fails where there is one.
 
+#![expect(clippy::result_large_err, reason = "what the host is told ends the process; one is made in its life")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

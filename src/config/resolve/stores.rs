@@ -1,4 +1,5 @@
 //! `store`: where artifact stores are.
+#![expect(clippy::option_option, reason = "not written, written wrong and written are three things")]
 
 use indexmap::IndexMap;
 

@@ -37,6 +37,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
+#[expect(clippy::option_option, reason = "not looked for, not there, and there are three things")]
 struct State {
     /// The release or draft that is ours to complete, once looked for.
     held: Option<Option<StoredRelease>>,

@@ -55,7 +55,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
         };
         for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
             let Found { destination, target, named_by } = found;
-            refuse_twice(&mut seen, &destination, named_by)?;
+            refuse_twice(&mut seen, &destination, &named_by)?;
             if !placement.targets.iter().any(|known| known.name == target.name) {
                 placement.targets.push(target);
             }
@@ -80,8 +80,8 @@ struct Claim {
     named_by: String,
 }
 
-fn refuse_twice(seen: &mut HashMap<String, Claim>, destination: &PlannedDestination, named_by: String) -> Result<()> {
-    let claim = Claim { publish: destination.publish.clone(), named_by: named_by.clone() };
+fn refuse_twice(seen: &mut HashMap<String, Claim>, destination: &PlannedDestination, named_by: &str) -> Result<()> {
+    let claim = Claim { publish: destination.publish.clone(), named_by: named_by.to_owned() };
     let Some(first) = seen.insert(destination.name.clone(), claim) else { return Ok(()) };
     let (one, other) = (&first.publish, &destination.publish);
     let between = if one == other {

@@ -51,7 +51,7 @@ mod tests {
             assert_eq!(of(&parse(at)), tag);
             assert_eq!(to_ref(tag), Some(parse(at)));
         }
-        let long = parse(&"l/".repeat(100).trim_end_matches('/'));
+        let long = parse("l/".repeat(100).trim_end_matches('/'));
         assert!(is_hashed(&of(&long)) && to_ref(&of(&long)).is_none());
         for other in ["latest_", "a_b", "sha256-x_-y", ".x"] {
             assert_eq!(to_ref(other), None, "{other}");

@@ -51,6 +51,7 @@ pub struct Record {
 }
 
 /// With milliseconds: which of two releases is the newer one is decided by them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
 fn precisely<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.precise())
 }

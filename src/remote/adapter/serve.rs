@@ -45,7 +45,7 @@ pub fn run(world: &World, adapter: &dyn Adapter, args: impl IntoIterator<Item = 
         say(world, about.name, "expected a command, --capabilities or --version");
         return NOT_UNDERSTOOD;
     }
-    let (answer, code) = match read(input).and_then(|bytes| Ok(Incoming::read(&bytes)?)) {
+    let (answer, code) = match read(input).and_then(|bytes| Incoming::read(&bytes)) {
         Err(error) => {
             say(world, about.name, &format!("refused: {error}"));
             (write_failure("", &error.info()), NOT_UNDERSTOOD)

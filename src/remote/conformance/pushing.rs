@@ -2,6 +2,7 @@
 
 use super::asking::Said;
 use super::bench::{Bench, Variation};
+use super::surroundings::Surroundings;
 use crate::core::{Digest, Timestamp};
 use crate::http::{Url, header};
 use crate::remote::protocol::{
@@ -26,7 +27,7 @@ impl Bench<'_> {
             path: self.surroundings.pack_path().display().to_string(),
             digest: self.identity().to_string(),
             file_digest: Some(self.surroundings.pack_digest().to_string()),
-            size_bytes: self.surroundings.pack_size(),
+            size_bytes: Surroundings::pack_size(),
             name: Some("conformance.epack".to_owned()),
             ..PackInfo::default()
         };
@@ -89,7 +90,7 @@ impl Bench<'_> {
         let pack = FinalizePack {
             path: self.surroundings.pack_path().display().to_string(),
             digest: self.identity().to_string(),
-            size_bytes: self.surroundings.pack_size(),
+            size_bytes: Surroundings::pack_size(),
             ..FinalizePack::default()
         };
         let finalize_token = token.to_owned();

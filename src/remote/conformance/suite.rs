@@ -30,14 +30,14 @@ pub async fn examine(world: &World, options: &Options, cancel: &CancellationToke
     bench.unreadable().await;
     let features = bench.capabilities.features;
     if features.prepare_finalize {
-        bench.pushes().await
+        bench.pushes().await;
     } else {
-        no_push(&mut bench)
+        no_push(&mut bench);
     }
     if features.pull {
-        bench.pulls().await
+        bench.pulls().await;
     } else {
-        no_pull(&mut bench)
+        no_pull(&mut bench);
     }
     bench.runs().await;
     bench.logins().await;

@@ -92,7 +92,7 @@ impl Surroundings {
     }
 
     /// Its length.
-    pub fn pack_size(&self) -> i64 {
+    pub fn pack_size() -> i64 {
         i64::try_from(PACK_SIZE).unwrap_or_default()
     }
 

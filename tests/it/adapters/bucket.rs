@@ -45,7 +45,7 @@ impl Bucket {
     }
 
     /// The workspace with the keys of the server's only user.
-    pub fn credentials(&self, sf: Sf) -> Sf {
+    pub fn credentials(sf: Sf) -> Sf {
         Self::KEYS.iter().fold(sf, |sf, (name, value)| sf.env(name, value))
     }
 }

@@ -58,7 +58,7 @@ fn a_directory() {
 #[test]
 fn a_bucket() {
     let bucket = Bucket::start("releases");
-    let sf = bucket.credentials(Sf::new());
+    let sf = Bucket::credentials(Sf::new());
     let endpoint = format!("endpoint={}", bucket.url());
     let pass = ["--pass", "AWS_ACCESS_KEY_ID", "--pass", "AWS_SECRET_ACCESS_KEY", "--allow-loopback-http"];
     let config = ["--set", "bucket=releases", "--set", "prefix=acme/app", "--set", "region=us-east-1", "--set", &endpoint];

@@ -47,7 +47,7 @@ impl Place {
     }
 
     /// Asks one command and gives the answer.
-    fn ask(&self, command: &str, request: Value) -> Value {
+    fn ask(&self, command: &str, request: &Value) -> Value {
         let mut whole = json!({"type": command, "protocol_version": 1, "request_id": "r", "config": self.config});
         whole.as_object_mut().expect("object").extend(request.as_object().expect("object").clone());
         let mut child = Command::new(ours(self.adapter));
@@ -76,13 +76,13 @@ impl Place {
             "pack": {"path": path, "digest": digest, "file_digest": digest, "size_bytes": bytes.len(), "name": name},
         });
         request.as_object_mut().expect("object").extend(more.as_object().expect("object").clone());
-        self.ask("push.prepare", request)
+        self.ask("push.prepare", &request)
     }
 
     fn finalize(&self, prepared: &Value, bytes: &[u8]) -> Value {
         let pack = json!({"path": "/gone", "digest": Digest::of(bytes).to_string(), "size_bytes": bytes.len()});
         let target = json!({"workspace": "w", "stream": "s"});
-        self.ask("push.finalize", json!({"remote": "r", "target": target, "pack": pack, "finalize_token": prepared["finalize_token"]}))
+        self.ask("push.finalize", &json!({"remote": "r", "target": target, "pack": pack, "finalize_token": prepared["finalize_token"]}))
     }
 
     /// The whole push.
@@ -116,8 +116,8 @@ impl Place {
         String::from_utf8_lossy(&output.stdout).starts_with('2')
     }
 
-    fn pull(&self, wanted: Value) -> Value {
-        self.ask("pull.prepare", json!({"remote": "r", "target": {"workspace": "w"}, "ref": wanted}))
+    fn pull(&self, wanted: &Value) -> Value {
+        self.ask("pull.prepare", &json!({"remote": "r", "target": {"workspace": "w"}, "ref": wanted}))
     }
 }
 
@@ -139,9 +139,9 @@ fn a_version_stays_what_it_is_and_the_same_push_is_the_same_release() {
         // Another file of the same version is no conflict, but then the version alone does not name one.
         let second = place.push("app.zip", b"three", &version);
         assert_eq!(second["ok"], true, "{}: {second}", place.adapter);
-        let both = place.pull(json!({"version": "1.0.0"}));
+        let both = place.pull(&json!({"version": "1.0.0"}));
         assert!(both["error"]["message"].as_str().is_some_and(|text| text.contains("app.tar") && text.contains("app.zip")), "{both}");
-        let one = place.pull(json!({"release_id": first["release"]["release_id"]}));
+        let one = place.pull(&json!({"release_id": first["release"]["release_id"]}));
         assert_eq!(one["pack"]["digest"], Digest::of(b"one").to_string(), "{}", place.adapter);
         assert_eq!((&one["pack"]["version"], &one["pack"]["labels"]), (&json!("1.0.0"), &json!(["a"])));
     }
@@ -150,13 +150,13 @@ fn a_version_stays_what_it_is_and_the_same_push_is_the_same_release() {
 #[test]
 fn the_latest_is_the_newest_that_is_no_pre_release() {
     for place in Place::all() {
-        assert_eq!(code(&place.pull(json!({"latest": true}))), "not_found", "{}", place.adapter);
+        assert_eq!(code(&place.pull(&json!({"latest": true}))), "not_found", "{}", place.adapter);
         for (version, pre) in [("1.0.0", false), ("1.1.0", false), ("2.0.0-rc.1", true)] {
             let release = json!({"release": {"version": version, "prerelease": pre}});
             assert_eq!(place.push("app", version.as_bytes(), &release)["ok"], true, "{} {version}", place.adapter);
         }
-        assert_eq!(place.pull(json!({"latest": true}))["pack"]["version"], "1.1.0", "{}", place.adapter);
-        assert_eq!(place.pull(json!({"version": "2.0.0-rc.1"}))["pack"]["version"], "2.0.0-rc.1", "{}", place.adapter);
+        assert_eq!(place.pull(&json!({"latest": true}))["pack"]["version"], "1.1.0", "{}", place.adapter);
+        assert_eq!(place.pull(&json!({"version": "2.0.0-rc.1"}))["pack"]["version"], "2.0.0-rc.1", "{}", place.adapter);
     }
 }
 
@@ -207,7 +207,7 @@ fn bytes_that_are_not_the_announced_ones_do_not_get_in() {
     let path = place.file("app", b"wrong");
     let digest = Digest::of(b"right").to_string();
     let pack = json!({"path": path, "digest": digest, "file_digest": digest, "size_bytes": 5});
-    let refused = place.ask("push.prepare", json!({"target": {}, "pack": pack}));
+    let refused = place.ask("push.prepare", &json!({"target": {}, "pack": pack}));
     assert_eq!(refused["ok"], false, "{refused}");
 }
 
@@ -225,17 +225,17 @@ fn what_cannot_be_meant_is_refused_with_what_to_do() {
     ] {
         let mut whole = json!({"target": {}, "pack": {"path": "/x", "digest": Digest::of(b"").to_string(), "file_digest": Digest::of(b"").to_string(), "size_bytes": 0}});
         whole.as_object_mut().expect("object").extend(request.as_object().expect("object").clone());
-        let answer = place.ask("push.prepare", whole);
+        let answer = place.ask("push.prepare", &whole);
         let message = answer["error"]["message"].as_str().unwrap_or_default();
         assert!(answer["ok"] == false && message.contains(part), "{request}: {answer}");
     }
     let s3 = Place { adapter: "s3", config: json!({"bucket": "releases"}), ..Place::directory() };
-    assert_eq!(code(&s3.pull(json!({"latest": true}))), "auth_required");
+    assert_eq!(code(&s3.pull(&json!({"latest": true}))), "auth_required");
     let s3 = Place {
         adapter: "s3",
         config: json!({"bucket": "releases", "endpoint": "http://example.com"}),
         env: Bucket::KEYS.to_vec(),
         ..Place::directory()
     };
-    assert!(s3.pull(json!({"latest": true}))["error"]["message"].as_str().is_some_and(|text| text.contains("neither https nor")));
+    assert!(s3.pull(&json!({"latest": true}))["error"]["message"].as_str().is_some_and(|text| text.contains("neither https nor")));
 }

@@ -138,12 +138,8 @@ fn serve(mut stream: TcpStream, to: &str, uploads: &Uploads, writing: &Mutex<()>
         _ => {
             let mut server = TcpStream::connect(to)?;
             // The emulator serves objects under its own name only.
-            let head: String = asked
-                .head
-                .lines()
-                .filter(|line| !line.to_ascii_lowercase().starts_with("host:"))
-                .map(|line| format!("{line}\r\n"))
-                .collect();
+            let kept = asked.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("host:"));
+            let head = kept.fold(String::new(), |head, line| head + line + "\r\n");
             server.write_all(format!("{head}Host: {to}\r\nConnection: close\r\n\r\n").as_bytes())?;
             server.write_all(&asked.body)?;
             std::io::copy(&mut server, &mut stream)?;
@@ -169,6 +165,6 @@ fn write(to: &str, bucket: &str, object: &str, bytes: &[u8], condition: Option<&
 }
 
 fn answer(stream: &mut TcpStream, status: u16, reason: &str, headers: &[(&str, String)], body: &str) -> std::io::Result<()> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
     write!(stream, "HTTP/1.1 {status} {reason}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }

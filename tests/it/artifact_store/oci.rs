@@ -34,11 +34,11 @@ impl Repository {
 }
 
 impl Subject for Repository {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "images"
     }
 
-    fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>> {
+    fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>> {
         Box::pin(async move { Ok(Arc::new(self.store(mode, "acme/artifacts")) as Arc<dyn ArtifactStore>) })
     }
 }

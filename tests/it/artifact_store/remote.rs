@@ -78,11 +78,11 @@ impl Bucket {
 }
 
 impl Subject for Bucket {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "bucket"
     }
 
-    fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>> {
+    fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>> {
         Box::pin(async move { Ok(Arc::new(self.store(mode)) as Arc<dyn ArtifactStore>) })
     }
 

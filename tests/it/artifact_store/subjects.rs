@@ -46,11 +46,11 @@ impl Directory {
 }
 
 impl Subject for Directory {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "local"
     }
 
-    fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>> {
+    fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>> {
         let options = FileOptions { mode, durable: self.durable };
         let store: Arc<dyn ArtifactStore> = Arc::new(FileStore::new("local", &self.root, options));
         Box::pin(async move { Ok(store) })
@@ -70,11 +70,11 @@ impl Subject for Directory {
 pub struct Memory(pub MemoryStore);
 
 impl Subject for Memory {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "scratch"
     }
 
-    fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>> {
+    fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>> {
         let store: Arc<dyn ArtifactStore> = Arc::new(self.0.with_mode(mode));
         Box::pin(async move { Ok(store) })
     }

@@ -117,7 +117,7 @@ fn serve(answer: &'static str) -> (String, std::thread::JoinHandle<Vec<u8>>) {
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
         // Head and body are short; both are there before the answer goes out.
-        while !seen.ends_with(b"the pack") && !(seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n")) {
+        while !(seen.ends_with(b"the pack") || seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n")) {
             let count = connection.read(&mut buffer).expect("request");
             if count == 0 {
                 break;
@@ -170,7 +170,7 @@ fn downloads_are_what_they_should_be() {
         thread.join().expect("served");
         assert!(!lab.sf.path().join("new").exists());
     }
-    lab.assert_no_leftovers(&lab.sf.path());
+    Lab::assert_no_leftovers(&lab.sf.path());
 }
 
 #[test]

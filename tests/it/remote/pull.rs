@@ -58,7 +58,7 @@ fn a_file_that_is_there_stays_until_the_new_one_is_verified() {
     lab.behave(&json!({ "pull.prepare": "negative" }));
     lab.pull(&["--file", "old", "--force"]).code(1);
     assert_eq!(lab.sf.read("old"), "the old one");
-    lab.assert_no_leftovers(&lab.sf.path());
+    Lab::assert_no_leftovers(&lab.sf.path());
     std::fs::write(&blob, "the pack").expect("as it was");
     lab.behave(&json!({}));
     lab.pull(&["--file", "old", "--force"]).code(0);
@@ -94,5 +94,5 @@ fn a_pull_that_cannot_be_written_leaves_nothing() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("write"), "{said}");
     assert_eq!(lab.sf.read("old"), "the old one");
-    lab.assert_no_leftovers(&lab.sf.path());
+    Lab::assert_no_leftovers(&lab.sf.path());
 }

@@ -109,6 +109,7 @@ pub(in crate::cli) struct Existence {
 
 /// What was removed.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the words of the document")]
 pub(in crate::cli) struct Removed {
     /// Id of the store.
     store: String,

@@ -87,7 +87,8 @@ pub fn list(session: &Session, name: &str, prefix: Option<&str>, long: bool) -> 
         }
         Ok(listed)
     })?;
-    let text = if long { table(&references) } else { references.iter().map(|listed| format!("{}\n", listed.reference)).collect() };
+    let text =
+        if long { table(&references) } else { references.iter().fold(String::new(), |text, listed| text + &listed.reference + "\n") };
     session.print(&Listing { store: Some(name.to_owned()), references: Some(references), ..Listing::default() }, |_| text)
 }
 
@@ -127,7 +128,10 @@ pub fn verify(session: &Session, name: &str, prefix: Option<&str>) -> Result<()>
         }
         Ok(())
     })?;
-    let mut text: String = checked.damaged.iter().map(|one| format!("✗ {}   {}\n", one.reference, one.damage)).collect();
+    let mut text = String::new();
+    for one in &checked.damaged {
+        text.push_str(&format!("✗ {}   {}\n", one.reference, one.damage));
+    }
     let (all, damaged) = (checked.references, checked.damaged.len());
     text.push_str(&format!("{} of {} whole, {} read\n", all - damaged, counted(all, "reference"), ByteSize(checked.bytes)));
     let first = checked.damaged.first().map(|one| one.damage.clone());

@@ -74,7 +74,6 @@ fn replay(method: &Method, url: &Url, headers: &header::HeaderMap) -> Replay {
     // Beginning or ending an upload twice is another thing than doing it once; asking twice for a token is not.
     let of_an_upload = url.query_pairs().any(|(name, _)| name == "uploads" || name == "uploadId");
     match *method {
-        Method::GET | Method::HEAD | Method::DELETE => Replay::Safe,
         Method::POST if of_an_upload => Replay::Once,
         Method::PUT if conditional => Replay::Once,
         _ => Replay::Safe,

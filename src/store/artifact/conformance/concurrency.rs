@@ -80,7 +80,7 @@ pub(super) async fn never_mixed(cx: &Cx<'_>) -> Checked {
 
 pub(super) async fn one_first(cx: &Cx<'_>) -> Checked {
     if !cx.store.abilities().write_once_is_atomic {
-        return not_applicable("it does not claim to: its server has no conditional write");
+        return not_applicable("it does not claim to: no server of its kind has shown it, or none has conditional writes");
     }
     for round in 0..8 {
         let at = cx.at(&format!("round-{round}"))?;

@@ -11,7 +11,7 @@
 //!     fn name(&self) -> &str {
 //!         "mine"
 //!     }
-//!     fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>> {
+//!     fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>> {
 //!         Box::pin(async move { Ok(Arc::new(self.0.with_mode(mode)) as Arc<dyn ArtifactStore>) })
 //!     }
 //! }
@@ -44,11 +44,10 @@ pub trait Subject: Send + Sync {
 
     /// Opens the store anew over the same place, as another process would. The place is empty before the first check
     /// and used by nobody else.
-    fn open<'a>(&'a self, mode: Mode) -> BoxFuture<'a, Result<Arc<dyn ArtifactStore>, String>>;
+    fn open(&self, mode: Mode) -> BoxFuture<'_, Result<Arc<dyn ArtifactStore>, String>>;
 
     /// Damages what is stored under a reference, behind the store's back. `None`: that cannot be done to this backend.
-    fn damage<'a>(&'a self, at: &'a Ref, damage: Damage) -> Option<BoxFuture<'a, Result<(), String>>> {
-        let _unused = (at, damage);
+    fn damage<'a>(&'a self, _at: &'a Ref, _damage: Damage) -> Option<BoxFuture<'a, Result<(), String>>> {
         None
     }
 

@@ -143,7 +143,7 @@ impl Inner {
     /// Replaces what is there: bytes that were damaged are then whole again.
     fn place_blob(&self, mut staged: Staged) -> Result<()> {
         let path = self.layout.blob(&staged.half.digest);
-        self.into_place(&path, |path| fs::replace(&staged.path, path).map(|()| true))?;
+        self.put_in_place(&path, |path| fs::replace(&staged.path, path).map(|()| true))?;
         staged.in_place = true;
         Ok(())
     }
@@ -151,19 +151,18 @@ impl Inner {
     fn place_pointer(&self, at: &Ref, entry: Entry, mut staged: Staged) -> Result<Entry> {
         let path = self.layout.pointer(at);
         if self.options.mode == Mode::Overwrite {
-            self.into_place(&path, |path| fs::replace(&staged.path, path).map(|()| true))?;
+            self.put_in_place(&path, |path| fs::replace(&staged.path, path).map(|()| true))?;
             staged.in_place = true;
             return Ok(entry);
         }
         for _ in 0..TRIES {
             // The name in `tmp` goes with `staged`.
-            if self.into_place(&path, |path| fs::link_file(&staged.path, path))? {
+            if self.put_in_place(&path, |path| fs::link_file(&staged.path, path))? {
                 return Ok(entry);
             }
-            match self.entry(at)? {
-                Some(held) => return self.settle(at, entry, &held),
-                // Removed in between.
-                None => {}
+            // Nothing: it was removed in between.
+            if let Some(held) = self.entry(at)? {
+                return self.settle(at, entry, &held);
             }
         }
         Err(ArtifactError::new(
@@ -173,7 +172,7 @@ impl Inner {
     }
 
     /// Brings a file to its name, making directories where they are missing, or were removed a moment ago.
-    fn into_place(&self, path: &Path, act: impl Fn(&Path) -> fs::Result<bool>) -> Result<bool> {
+    fn put_in_place(&self, path: &Path, act: impl Fn(&Path) -> fs::Result<bool>) -> Result<bool> {
         let dir = path.parent().unwrap_or(path);
         for _ in 0..TRIES {
             match act(path) {
