@@ -155,6 +155,6 @@ mod tests {
     fn a_root_is_relative_to_the_workspace() {
         let mut settings = RemoteSettings::default();
         settings.transport.file_root = Some("./out/../packs".to_owned());
-        assert_eq!(Rules::of(&settings, Path::new("/work")).file_root, Some(PathBuf::from("/work/packs")));
+        assert_eq!(Rules::of(&settings, Path::new("/srv/checkout")).file_root, Some(PathBuf::from("/srv/checkout/packs")));
     }
 }
