@@ -1,9 +1,9 @@
-# The image of the docker action and of CI jobs: the static binary on a base with docker, buildx, git and CA
-# certificates. The binary is the entrypoint; there is no shell in between.
+# The image of the docker action and of CI jobs: the static binary and its adapters of remotes on a base with docker,
+# buildx, git and CA certificates. The binary is the entrypoint; there is no shell in between.
 #
 #   docker buildx build -t stagefreight .
 #
-# Without a network: with a binary that exists already (`scripts/dist` makes dist/stagefreight) and a base of one's own.
+# Without a network: with binaries that exist already (`scripts/dist` makes them in dist/) and a base of one's own.
 #
 #   docker buildx build -t stagefreight --build-context binary=dist --build-arg BASE=my-base .
 
@@ -24,5 +24,5 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     scripts/dist /
 
 FROM ${BASE}
-COPY --from=binary --chmod=0755 /stagefreight /usr/local/bin/stagefreight
+COPY --from=binary --chmod=0755 /stagefreight /epack-remote-fs /epack-remote-s3 /epack-remote-oci /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/stagefreight"]

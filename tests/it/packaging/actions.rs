@@ -54,13 +54,18 @@ fn the_docker_action_releases_and_the_second_time_writes_nothing() {
     let _removed = Images(docker.clone(), vec![job_image.clone(), action_image.clone()]);
 
     succeed(Command::new(root().join("scripts/job-image")).arg(&job_image).arg(binary()));
-    // The shipped Dockerfile, with the binary under test in place of the stage that compiles it. act takes an image of
+    // The shipped Dockerfile, with the binaries under test in place of the stage that compiles it. act takes an image of
     // this name for the action's instead of building one.
     let mut build = Command::new(&docker);
     build.args(["buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", &action_image]);
     build.arg("--build-context").arg(format!("binary={}", binary().parent().expect("directory").display()));
     build.arg("--build-arg").arg(format!("BASE={job_image}")).arg(root());
     succeed(&mut build);
+    for adapter in ["fs", "s3", "oci"] {
+        let program = format!("/usr/local/bin/epack-remote-{adapter}");
+        let said = succeed(Command::new(&docker).args(["run", "--rm", "--entrypoint", &program, &action_image, "--capabilities"]));
+        assert!(said.contains(&format!(r#""name": "{adapter}""#)), "{said}");
+    }
 
     let workflow = format!(
         "name: {tool}\non: push\njobs:\n  release:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      \
