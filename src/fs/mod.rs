@@ -23,7 +23,7 @@ pub use linked::{link_count, link_file, modified, names_in, open_writable, remov
 pub use lock::{Lock, LockError};
 pub use read::{exists, is_dir, is_executable, is_file, is_present, open, read_bounded, real_path, remove_tree, size_of};
 pub use scratch::Scratch;
-pub use sequential::{read_without_waiting, will_read_in_order};
+pub use sequential::{begin_writing_out, read_without_waiting, will_read_in_order};
 pub use stream::{create_new, read_link};
 pub use walk::{Entry, EntryKind, walk, walk_at_most};
 

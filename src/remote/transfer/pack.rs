@@ -20,6 +20,9 @@ const PIECE: usize = 256 * 1024;
 /// Pieces on their way at the same time: memory does not grow with the file.
 const PIECES: usize = 4;
 
+/// What the system copies at a time, before the disk is told to begin with it.
+const PORTION: usize = 16 * 1024 * 1024;
+
 /// An open file, what it must hold, and what it was like when that was found out.
 #[derive(Debug, Clone)]
 pub struct Pack {
@@ -179,10 +182,10 @@ fn copy_range(from: &File, to: &mut File, size: u64) -> io::Result<()> {
     use std::io::Write as _;
     let mut at = 0;
     while at < size {
-        let want = usize::try_from(size - at).unwrap_or(usize::MAX).min(1 << 30);
+        let (began, want) = (at, usize::try_from(size - at).unwrap_or(usize::MAX).min(PORTION));
         match rustix::fs::copy_file_range(from, Some(&mut at), &*to, None, want) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
-            Ok(_) => {}
+            Ok(count) => fs::begin_writing_out(to, began, count as u64),
             Err(_) if at == 0 => break,
             Err(error) => return Err(error.into()),
         }
