@@ -124,19 +124,19 @@ fn lists(root: &Path) {
     let store = open(&root, false);
     // Pointers alone: a list reads no bytes.
     runtime().block_on(store.put(&at("seed"), b"", b"", &Call::default())).expect("put");
-    let pointer = std::fs::read_to_string(root.join("refs/seed/@ref")).expect("pointer");
+    let pointer = std::fs::read_to_string(root.join("refs/seed@")).expect("pointer");
     for number in 0..REFS {
         let name = format!("stacks/t_{}/web/{number}", number % 100);
-        let dir = root.join("refs").join(&name);
-        std::fs::create_dir_all(&dir).expect("directory");
-        std::fs::write(dir.join("@ref"), pointer.replace("\"seed\"", &format!("\"{name}\""))).expect("pointer");
+        let path = root.join("refs").join(format!("{name}@"));
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("directory");
+        std::fs::write(path, pointer.replace("\"seed\"", &format!("\"{name}\""))).expect("pointer");
     }
     let started = Instant::now();
     let found = runtime().block_on(store.list(None, &Call::default())).expect("list");
     let took = started.elapsed();
     assert_eq!(found.len(), REFS + 1);
     let started = Instant::now();
-    let output = Command::new("find").arg(root.join("refs")).args(["-name", "@ref"]).output().expect("find");
+    let output = Command::new("find").arg(root.join("refs")).args(["-name", "*@"]).output().expect("find");
     let find = started.elapsed();
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), REFS + 1);
     println!(

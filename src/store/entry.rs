@@ -6,7 +6,7 @@ use std::io::{self, Read, Write as _};
 use crate::core::Digest;
 
 /// How much of a blob is in memory while it is copied.
-const PIECE: usize = 256 * 1024;
+pub const PIECE: usize = 256 * 1024;
 
 /// Appends a regular file that tells nothing of this machine: no time, no owner. `header` decides the tar's flavour.
 pub fn append(tar: &mut tar::Builder<File>, mut header: tar::Header, name: &str, size: u64, content: impl Read) -> io::Result<()> {

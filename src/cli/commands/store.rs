@@ -51,9 +51,9 @@ pub enum StoreCommand {
         #[arg(value_name = "PREFIX", requires = "store")]
         prefix: Option<String>,
     },
-    /// Write the content store to one tar file that carries each blob once (artifact services drop hard links)
+    /// Write the content store and the built files to one tar that carries each blob once (artifact services drop hard links)
     Pack(handover::PackArgs),
-    /// Read a packed content store into this workspace
+    /// Read a packed content store and built files into this workspace
     Unpack(handover::UnpackArgs),
 }
 

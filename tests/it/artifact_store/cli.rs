@@ -90,7 +90,7 @@ fn what_goes_wrong_has_its_own_exit_code_and_a_way_out() {
     let conflict = sf.run(&["store", "put", "frozen", "a", "--data", "manifest"]).code(4).stderr();
     assert!(conflict.contains("write-once and holds another pair"), "{conflict}");
     // Damage.
-    let pointer: Value = serde_json::from_str(&sf.read("artifacts/refs/acme/app/1.4.0/@ref")).expect("pointer");
+    let pointer: Value = serde_json::from_str(&sf.read("artifacts/refs/acme/app/1.4.0@")).expect("pointer");
     let hex = pointer["data"]["digest"].as_str().expect("digest").trim_start_matches("sha256:").to_owned();
     sf.write(&format!("artifacts/blobs/sha256/{}/{hex}", &hex[..2]), "THE data");
     let damaged = sf.run(&["store", "get", "local", "acme/app/1.4.0", "--data", "back"]).code(7).stderr();

@@ -40,7 +40,7 @@ fn images_and_files_are_stored_read_back_and_found_again() {
     assert_eq!((said["form"].as_str(), said["version"].as_str()), (Some("oci-archive"), Some("1.4.0")));
     assert_eq!(said["digest"].as_str(), Some(sf.artifact_digest().as_str()));
     // Again: nothing is written.
-    let pointer = sf.path().join("artifacts/refs/acme/app/1.4.0/docker/app/@ref");
+    let pointer = sf.path().join("artifacts/refs/acme/app/1.4.0/docker/app@");
     let before = pointer.metadata().and_then(|meta| meta.modified()).expect("pointer");
     let again = sf.run(&["publish", "--output", "json"]).code(0).json();
     assert_eq!(again["totals"]["complete"], 2);
@@ -55,6 +55,25 @@ fn images_and_files_are_stored_read_back_and_found_again() {
     sf.run(&["store", "get", "releases", "acme/app/1.4.0/docker/app", "--data", "image.tar"]).code(0);
     let copied = sf.run(&["copy", "./image.tar", "./layout/", "--output", "json"]).code(0).json();
     assert_eq!(copied["digest"].as_str(), Some(sf.artifact_digest().as_str()));
+}
+
+#[test]
+fn a_job_publishes_what_another_built_and_handed_over_through_a_store() {
+    let sf = workspace("acme/app/{version}");
+    sf.run(&["perform"]).code(0);
+    sf.run(&["review"]).code(0);
+    let packed = sf.run(&["store", "pack", "--to", "releases", "jobs/17", "--output", "json"]).code(0).json();
+    assert_eq!((&packed["images"], packed["files"].as_u64() > Some(0)), (&Value::from(1), true), "{packed:#}");
+    // The next job has the JSON files alone.
+    for bytes in ["objects", "dist"] {
+        std::fs::remove_dir_all(sf.path().join(".stagefreight").join(bytes)).expect("removed");
+    }
+    sf.run(&["publish"]).code(1);
+    let unpacked = sf.run(&["store", "unpack", "--from", "releases", "jobs/17", "--output", "json"]).code(0).json();
+    assert_eq!(unpacked, packed);
+    let placed = sf.run(&["publish", "--output", "json"]).code(0).json();
+    assert_eq!(placed["totals"]["complete"], 2, "{placed:#}");
+    sf.run(&["verify"]).code(0);
 }
 
 #[test]
@@ -73,7 +92,7 @@ fn an_immutable_reference_that_holds_something_else_is_a_conflict() {
 fn damaged_bytes_are_found_by_verify_and_healed_by_publish() {
     let sf = workspace("acme/app/{version}");
     released(&sf);
-    let pointer: Value = serde_json::from_str(&sf.read("artifacts/refs/acme/app/1.4.0/archive/tool.bin/@ref")).expect("pointer");
+    let pointer: Value = serde_json::from_str(&sf.read("artifacts/refs/acme/app/1.4.0/archive/tool.bin@")).expect("pointer");
     let hex = pointer["data"]["digest"].as_str().expect("digest").trim_start_matches("sha256:").to_owned();
     std::fs::remove_file(sf.path().join(format!("artifacts/blobs/sha256/{}/{hex}", &hex[..2]))).expect("removed");
     sf.run(&["verify"]).code(7);

@@ -23,7 +23,7 @@ pub fn flip(path: &Path) -> Result<(), String> {
 
 impl Directory {
     pub fn pointer(&self, at: &Ref) -> PathBuf {
-        self.root.join("refs").join(at.as_str()).join("@ref")
+        self.root.join("refs").join(format!("{at}@"))
     }
 
     pub fn blob(&self, at: &Ref, half: &str) -> PathBuf {

@@ -1,4 +1,5 @@
-//! `stagefreight store pack|unpack`: the content store of this workspace as one file, or as a pair in an artifact store.
+//! `stagefreight store pack|unpack`: what was built in this workspace, images and files, as one file, or as a pair in an
+//! artifact store.
 
 use std::path::PathBuf;
 
@@ -47,14 +48,15 @@ fn place(words: Option<&[String]>) -> Option<(&str, &str)> {
 
 /// `store pack`.
 pub fn pack_up(session: &Session, store: &ContentStore, args: &PackArgs) -> Result<()> {
+    let dist = session.path(names::path::DIST);
     let packed = match (&args.file, place(args.to.as_deref())) {
-        (Some(file), _) => pack(store, &session.world.cwd.join(file))?,
+        (Some(file), _) => pack(store, &dist, &session.world.cwd.join(file))?,
         (None, Some((name, at))) => {
             let at = reference(at)?;
             let into = named(session, name)?;
             let scratch = Scratch::below(&session.path(names::path::ROOT), "pack")?;
             let file = scratch.path().join("store.tar");
-            let packed = pack(store, &file)?;
+            let packed = pack(store, &dist, &file)?;
             let said = serde_json::to_vec(&packed).map_err(|error| Error::failed("cannot write JSON").because(&error))?;
             let call = call(session, &format!("{at} to {name}"), Some(fs::size_of(&file)?));
             let pair = Pair { data: Source::File(file), manifest: Source::Bytes(Bytes::from(said)) };
@@ -68,8 +70,9 @@ pub fn pack_up(session: &Session, store: &ContentStore, args: &PackArgs) -> Resu
 
 /// `store unpack`.
 pub fn unpack_from(session: &Session, store: &ContentStore, args: &UnpackArgs) -> Result<()> {
+    let dist = session.path(names::path::DIST);
     let unpacked = match (&args.file, place(args.from.as_deref())) {
-        (Some(file), _) => unpack(store, &session.world.cwd.join(file))?,
+        (Some(file), _) => unpack(store, &dist, &session.world.cwd.join(file))?,
         (None, Some((name, at))) => {
             let at = reference(at)?;
             let from = named(session, name)?;
@@ -81,7 +84,7 @@ pub fn unpack_from(session: &Session, store: &ContentStore, args: &UnpackArgs) -
                 let call = call(session, &label, total.map(|entry| entry.data.size));
                 from.fetch(&at, &file, &said, &call).await.map_err(|error| ended(session, error))
             })?;
-            unpack(store, &file)?
+            unpack(store, &dist, &file)?
         }
         (None, None) => return Err(Error::usage("nothing to unpack").hint("name a file, or --from STORE REF")),
     };
@@ -89,5 +92,5 @@ pub fn unpack_from(session: &Session, store: &ContentStore, args: &UnpackArgs) -
 }
 
 fn screen(done: &str, moved: &HandOver) -> String {
-    format!("{done} {} images, {} blobs, {}\n", moved.images, moved.blobs, ByteSize(moved.bytes))
+    format!("{done} {} images ({} blobs) and {} files, {}\n", moved.images, moved.blobs, moved.files, ByteSize(moved.bytes))
 }

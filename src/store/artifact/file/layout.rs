@@ -7,8 +7,10 @@ use crate::core::artifact_ref::Ref;
 use crate::fs;
 use crate::store::artifact::error::ArtifactError;
 
-/// Name of every pointer. No part of a reference can be called so.
-const POINTER: &str = "@ref";
+/// Ends the name of every pointer. No part of a reference has it, so that `acme@` and the directory `acme` lie side by side.
+/// A pointer is a file of the directory above rather than one in a directory of its own: a list opens a directory for each
+/// group of references instead of one for each reference, and a put makes one directory less.
+const POINTER: char = '@';
 
 #[derive(Debug)]
 pub struct Layout {
@@ -42,7 +44,7 @@ impl Layout {
     }
 
     pub fn pointer(&self, at: &Ref) -> PathBuf {
-        self.refs.join(at.as_str()).join(POINTER)
+        self.refs.join(format!("{at}{POINTER}"))
     }
 
     pub fn blob(&self, digest: &Digest) -> PathBuf {
@@ -53,15 +55,19 @@ impl Layout {
     /// All references at or below one, sorted. Names that are no references are somebody else's and left out.
     pub fn list(&self, below: Option<&Ref>, check: &dyn Fn() -> Result<(), ArtifactError>) -> Result<Vec<Ref>, ArtifactError> {
         let mut found = Vec::new();
-        let start = below.map_or_else(String::new, Ref::to_string);
-        let mut pending = vec![start];
+        if let Some(at) = below
+            && fs::is_present(&self.pointer(at))?
+        {
+            found.push(at.clone());
+        }
+        let mut pending = vec![below.map_or_else(String::new, |at| format!("{at}/"))];
         while let Some(at) = pending.pop() {
             check()?;
             for (name, is_dir) in fs::kinds_in(&self.refs.join(&at))? {
                 if is_dir {
-                    pending.push(if at.is_empty() { name } else { format!("{at}/{name}") });
-                } else if name == POINTER {
-                    found.extend(Ref::parse(&at));
+                    pending.push(format!("{at}{name}/"));
+                } else if let Some(last) = name.strip_suffix(POINTER) {
+                    found.extend(Ref::parse(&format!("{at}{last}")));
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! blobs/sha256/ab/<hex>   bytes, written once, by rename
-//! refs/acme/app/@ref      the pointer of `acme/app`; `@` can be in no reference, so `acme` and `acme/app` live together
+//! refs/acme/app@          the pointer of `acme/app`; `@` can be in no reference, so `acme` and `acme/app` live together
 //! tmp/                    what is being written
 //! gc/                     locks, and what a running collection must not remove
 //! ```
