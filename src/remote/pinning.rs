@@ -153,7 +153,7 @@ pub enum AdapterStatus {
     Verified,
     /// It is here, and the lockfile does not name it.
     Unverified,
-    /// It is here, and its bytes are others than those of the lockfile.
+    /// It is here, and its bytes are others than those of the lockfile; or the config wants others than the lockfile.
     Changed,
     /// The lockfile names it, and it is not here.
     Managed,
@@ -217,7 +217,10 @@ fn state(host: &Host, settings: &RemoteSettings, lock: &LockFile) -> AdapterStat
     };
     let located = match located {
         Ok(located) => located,
-        Err(failure) => return AdapterState { problem: Some(failure.message), ..state },
+        Err(failure) => {
+            let status = if failure.kind == FailureKind::Unverified { AdapterStatus::Changed } else { state.status };
+            return AdapterState { status, problem: Some(failure.message), ..state };
+        }
     };
     if !fs::exists(&located.path) {
         return AdapterState { problem: Some(format!("{} is not there", located.path.display())), ..state };

@@ -61,6 +61,15 @@ pub fn locate(world: &World, workspace: &Path, settings: &RemoteSettings, lock: 
         let hint = format!("look at it, then pin it and commit {}: `stagefreight remote lock {name}`", names::path::REMOTE_LOCK);
         return Err(Failure::new(FailureKind::Missing, message).hint(hint));
     }
+    if let (Some(AdapterOrigin::Url { digest: wanted, .. }), Some(pinned)) = (&settings.source, &pinned)
+        && *wanted != pinned.to_string()
+    {
+        // Somebody took a release of the adapter back, and its bytes may still be here.
+        let message = format!("the config wants {wanted} for remote `{name}`, and {} pins {pinned}", names::path::REMOTE_LOCK);
+        return Err(
+            Failure::new(FailureKind::Unverified, message).hint(format!("pin what the config wants: `stagefreight remote update {name}`"))
+        );
+    }
     let path = match (&settings.source, &pinned) {
         (Some(AdapterOrigin::Path(path)), _) => workspace.join(path),
         (Some(origin), Some(digest)) => installed(workspace, origin, digest, settings)?,

@@ -4,8 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use serde_json::json;
+use stagefreight::core::Digest;
 
 use super::{Lab, write_adapter};
+use crate::support::tls::Authority;
 use crate::support::{Registry, Sf, component};
 
 #[test]
@@ -72,7 +74,7 @@ fn an_adapter_at_an_address_is_fetched_and_must_have_its_digest() {
     let server = TcpListener::bind("127.0.0.1:0").expect("server");
     let address = server.local_addr().expect("address");
     let script = "#!/bin/sh\nexit 0\n";
-    let digest = stagefreight::core::Digest::of(script.as_bytes());
+    let digest = Digest::of(script.as_bytes());
     let thread = std::thread::spawn(move || {
         let (mut connection, _) = server.accept().expect("a request");
         let mut request = [0; 4096];
@@ -92,6 +94,59 @@ fn an_adapter_at_an_address_is_fetched_and_must_have_its_digest() {
     let source = fetched(&format!("http://{address}/{{os}}/epack-remote-far"), &sf.path().join("adapter"));
     assert_eq!(source, script);
     thread.join().expect("served");
+}
+
+/// A server whose certificate a company gave itself: only with that authority, and only the bytes the config names.
+#[test]
+fn an_adapter_comes_over_https_is_pinned_and_runs() {
+    let Lab { mut sf } = Lab::unpinned("");
+    let text = sf.read("epack-remote-lab");
+    let authority = Authority::new();
+    let front = authority.front(authority.identity("localhost", 2099), serving(text.clone()), false);
+    let port = front.rsplit(':').next().expect("a port");
+    let config = sf.read(".stagefreight.yml");
+    let from = |digest: &Digest| {
+        let source = format!("source: https://localhost:{port}/{{os}}/{{arch}}/epack-remote-lab\n    digest: {digest}");
+        config.replace("source: ./epack-remote-lab", &source)
+    };
+    sf.write(".stagefreight.yml", from(&Digest::of(text.as_bytes())));
+    let unknown = sf.run(&["remote", "lock"]).code(3).stderr();
+    assert!(unknown.contains("certificate"), "{unknown}");
+    let file = authority.file(sf.outside());
+    sf = sf.env("SSL_CERT_FILE", &file.to_string_lossy());
+    sf.run(&["remote", "lock"]).code(0);
+    let lab = Lab { sf };
+    lab.push(&[]).code(0);
+    assert_eq!(lab.receipt()["adapter"]["verified"], json!(true));
+    // Other bytes than the config wants are not kept.
+    lab.sf.write(".stagefreight.yml", from(&Digest::of(b"another adapter")));
+    let before = files_below(&lab.sf.path().join(".stagefreight/adapters"));
+    let refused = lab.sf.run(&["remote", "update"]).code(7).stderr();
+    assert!(refused.contains("and the config wants"), "{refused}");
+    assert_eq!(files_below(&lab.sf.path().join(".stagefreight/adapters")), before);
+    // And those that are here and pinned do not run any more.
+    let stale = lab.push(&["--again"]).code(7).stderr();
+    assert!(stale.contains("the config wants") && stale.contains("remote update lab"), "{stale}");
+    lab.sf.run(&["remote", "verify", "lab"]).code(7);
+}
+
+/// Answers every request with a text, and closes.
+fn serving(text: String) -> String {
+    let server = TcpListener::bind("127.0.0.1:0").expect("server");
+    let address = server.local_addr().expect("address").to_string();
+    std::thread::spawn(move || {
+        for mut connection in server.incoming().flatten() {
+            let mut request = [0; 4096];
+            let Ok(1..) = connection.read(&mut request) else { continue };
+            let _gone = write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
+        }
+    });
+    address
+}
+
+fn files_below(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let files = stagefreight::fs::walk(dir, &|_| true).expect("a directory");
+    files.into_iter().filter(|entry| entry.kind == stagefreight::fs::EntryKind::File).map(|entry| entry.relative).collect()
 }
 
 fn fetched(address: &str, into: &std::path::Path) -> String {
