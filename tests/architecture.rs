@@ -60,6 +60,15 @@ fn every_room_names_only_what_the_table_allows() {
     assert!(found.is_empty(), "{} arrows against the table:\n{}", found.len(), found.join("\n"));
 }
 
+/// Where the suite runs the binary, every run is looked through for secrets. The others copy it or mount it.
+#[test]
+fn the_suite_runs_the_binary_in_one_place() {
+    let by_name = ["CARGO_BIN_EXE_", "stagefreight\""].concat();
+    let named: Vec<String> =
+        sources(&root().join("tests/it")).into_iter().filter(|(_, text)| text.contains(&by_name)).map(|(file, _)| file).collect();
+    assert_eq!(named, ["backend/commands.rs", "packaging/project.rs", "support/sf.rs"]);
+}
+
 #[test]
 fn the_documents_show_the_same_table() {
     let text = std::fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md");

@@ -2,7 +2,6 @@
 //! converge to the same digests, and send no blob more than once more.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,18 +70,9 @@ fn publisher() {
 }
 
 /// Publishes up to the crash point. True when it was killed there, false when it ended before.
-fn publish_until(workspace: &Path, point: &str) -> bool {
-    let status = Command::new(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "crash::publisher", "--quiet"])
-        .current_dir(workspace)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", workspace)
-        .env(POINT, point)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status()
-        .expect("publisher");
+fn publish_until(sf: &Sf, point: &str) -> bool {
+    let publisher = sf.program(std::env::current_exe().expect("this binary"), &["--exact", "crash::publisher", "--nocapture"]);
+    let status = publisher.env(POINT, point).output().status;
     match status.code() {
         Some(0) => false,
         Some(code) => panic!("publisher ended with {code} at {point}"),
@@ -110,7 +100,7 @@ fn survives_every(moment: &str) {
         let registries = Registries::two();
         let sf = Sf::releasing_to(&registries).prepared();
         registries.clear_logs();
-        let killed = publish_until(&sf.path(), &format!("{moment}:{n}"));
+        let killed = publish_until(&sf, &format!("{moment}:{n}"));
         if killed {
             crashes += 1;
             sf.run(&["publish"]).code(0);
@@ -250,7 +240,7 @@ impl Derived {
         let state = sf.path().join(".stagefreight");
         let _none_yet = std::fs::remove_dir_all(state.join("journal"));
         let _none_yet = std::fs::remove_file(state.join("placements.json"));
-        let killed = publish_until(&sf.path(), &format!("request:{n}"));
+        let killed = publish_until(&sf, &format!("request:{n}"));
         if killed {
             sf.run(&["publish"]).code(0);
         }

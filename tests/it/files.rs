@@ -153,6 +153,8 @@ builds:
     outputs: [{ type: file, source: out/env.txt }]
 "#;
     let sf = workspace(config).env("DEPLOY_TOKEN", "s3cr3t-value-1").env("OTHER_TOKEN", "s3cr3t-value-2").env("COLOUR", "blue").git();
+    // The step was given one of them, and writes all it has down.
+    let sf = sf.meant_to_hold_secrets("out/env.txt").meant_to_hold_secrets(".stagefreight/dist/env.txt");
     std::fs::create_dir_all(sf.path().join("out")).expect("out");
     let run = sf.run(&["-v", "perform"]).code(0);
     assert!(!run.stderr().contains("s3cr3t") && run.stderr().contains("token is"), "{}", run.stderr());

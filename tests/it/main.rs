@@ -36,5 +36,6 @@ mod publish;
 mod registry_client;
 mod registry_options;
 mod remote;
+mod secrets;
 mod tag_policy;
 mod version;

@@ -247,8 +247,7 @@ fn a_second_publisher_in_the_workspace_waits_for_nobody() {
     let sf = Sf::releasing_to(&registries).env("SF_TEST", "1");
     sf.run(&["perform"]).code(0);
     sf.run(&["review"]).code(0);
-    let mut first =
-        sf.command(&["publish"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("first");
+    let mut first = sf.command(&["publish"]).start();
     let patience = Instant::now();
     while journal(&sf).is_empty() {
         assert!(patience.elapsed() < Duration::from_secs(60), "the first is at work");
@@ -256,8 +255,8 @@ fn a_second_publisher_in_the_workspace_waits_for_nobody() {
     }
     let second = sf.run(&["publish"]).code(1);
     assert!(second.stderr().contains("another stagefreight is at work"), "{}", second.stderr());
-    first.kill().expect("kill");
-    first.wait().expect("wait");
+    first.kill();
+    first.wait();
 }
 
 #[test]
@@ -269,8 +268,7 @@ fn sigterm_writes_results_and_the_next_run_finishes() {
     );
     let mut registries = Registries::start(vec![FaultPlan::default(), stalled]);
     let sf = Sf::releasing_to(&registries).prepared();
-    let mut child =
-        sf.command(&["publish"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("publish");
+    let mut child = sf.command(&["publish"]).start();
     let patience = Instant::now();
     while registries.digest(0, "acme/app", "latest").is_none() {
         assert!(patience.elapsed() < Duration::from_secs(30), "the healthy registry is reached");
@@ -281,10 +279,9 @@ fn sigterm_writes_results_and_the_next_run_finishes() {
         assert!(patience.elapsed() < Duration::from_secs(60), "the healthy registry's three tags are written down");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("pid")).expect("pid");
     let asked = Instant::now();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("signal");
-    let status = child.wait().expect("wait");
+    child.terminate();
+    let status = child.wait();
     assert!(asked.elapsed() < Duration::from_secs(30), "took {:?}", asked.elapsed());
     assert_eq!(status.code(), Some(143));
     assert_eq!(sf.placements()["interrupted"], true);

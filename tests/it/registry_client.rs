@@ -20,6 +20,8 @@ use stagefreight::registry::{Registries, RegistryTarget};
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::canary::{Secrets, Watch};
+
 /// Remembers every request that left.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<(String, String)>>);
@@ -48,7 +50,7 @@ impl Publisher {
         let env = env.iter().copied().chain([("HOME", home.as_str())]);
         world.env = Environment::from_pairs(env);
         let recorder = Arc::new(Recorder::default());
-        let events = Events::new(Arc::<Recorder>::clone(&recorder));
+        let events = Events::new(Arc::new(Watch::new(Secrets::of(world.env.iter()), Some(Arc::<Recorder>::clone(&recorder)))));
         let options = Options {
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),

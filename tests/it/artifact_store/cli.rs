@@ -1,7 +1,7 @@
 //! `stagefreight store put|get|exists|ls|rm|gc|verify`, and handing the content store over.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -59,10 +59,9 @@ fn a_pair_goes_in_and_comes_out() {
 #[test]
 fn standard_input_is_data_too() {
     let sf = workspace();
-    let mut child =
-        sf.command(&["store", "put", "local", "piped", "--data", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("put");
-    child.stdin.take().expect("stdin").write_all(&vec![7; 3_000_000]).expect("written");
-    assert!(child.wait().expect("ended").success());
+    let mut child = sf.command(&["store", "put", "local", "piped", "--data", "-"]).stdin(Stdio::piped()).start();
+    child.stdin().write_all(&vec![7; 3_000_000]).expect("written");
+    assert!(child.wait().success());
     sf.run(&["store", "get", "local", "piped", "--data", "back"]).code(0);
     assert_eq!(std::fs::read(sf.path().join("back")).expect("back"), vec![7; 3_000_000]);
 }
@@ -110,9 +109,7 @@ fn a_full_disk_leaves_what_was_there() {
     let put = sf.command(&["store", "put", "local", "a", "--data", "large", "--manifest", "manifest"]);
     // The signal is ignored, so that the write fails as on a full disk. In blocks of 512 or 1024 bytes.
     let script = "trap '' XFSZ; ulimit -f 1024; exec \"$@\"";
-    let mut limited = Command::new("sh");
-    limited.args(["-c", script, "sh"]).arg(put.get_program()).args(put.get_args()).current_dir(sf.path()).env("HOME", sf.outside());
-    let output = limited.output().expect("sh");
+    let output = put.under("sh", &["-c", script, "sh"]).output();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot write") && said.contains("make room on that disk"), "{said}");

@@ -101,15 +101,10 @@ fn a_container_is_shown_before_and_after_it_is_made() {
     let status = || sf.run(&["builder", "inspect", "--output", "json"]).code(0).json()["nodes"][0]["status"].clone();
     assert_eq!(status(), "not made yet: `builder create` or the first build makes it");
     // Two jobs of one machine at once.
-    let jobs: Vec<_> = (0..2)
-        .map(|_| {
-            let mut job = sf.command(&["builder", "create", "--output", "json"]);
-            job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
-        })
-        .collect();
+    let jobs: Vec<_> = (0..2).map(|_| sf.command(&["builder", "create", "--output", "json"]).start()).collect();
     let mut actions = Vec::new();
     for job in jobs {
-        let output = job.wait_with_output().expect("it ends");
+        let output = job.output();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_satisfies("command-builder-create", &document);
@@ -166,13 +161,12 @@ fn a_run_that_is_terminated_takes_its_daemon_along() {
     sf.commit("a step that takes long");
     let roots = sf.outside().join("home/.cache/stagefreight/buildkit").display().to_string();
     for signal in ["TERM", "KILL"] {
-        let mut command = sf.command(&["perform"]);
-        let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        let mut run = sf.command(&["perform"]).start();
         wait_for(|| processes("/bin/busybox sleep 300").iter().any(|line| !line.contains("runc")));
         assert!(!processes(&roots).is_empty(), "the daemon runs");
         Command::new("kill").args(["-s", signal, &run.id().to_string()]).status().expect("kill runs");
         let begun = Instant::now();
-        let status = run.wait().expect("it ends");
+        let status = run.wait();
         if signal == "TERM" {
             assert_eq!(status.code(), Some(143));
             assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", begun.elapsed());
@@ -230,18 +224,8 @@ fn without_root_a_private_daemon_builds_too() {
     assert!(owned.success(), "this test runs as root");
     let run = |args: &[&str]| {
         let path = format!("{}:/usr/bin:/usr/sbin:/bin:/sbin", at("bin").display());
-        let output = Command::new("setpriv")
-            .args(["--reuid", USER, "--regid", "nogroup", "--clear-groups"])
-            .arg(at("bin").join("stagefreight"))
-            .args(args)
-            .env_clear()
-            .envs(
-                [("PATH", path.into()), ("HOME", at("home")), ("TMPDIR", at("tmp"))]
-                    .map(|(name, value): (_, std::path::PathBuf)| (name, value)),
-            )
-            .current_dir(sf.path())
-            .output()
-            .expect("setpriv runs");
+        let call = sf.program(at("bin").join("stagefreight"), args).env("PATH", path).env("TMPDIR", at("tmp"));
+        let output = call.under("setpriv", &["--reuid", USER, "--regid", "nogroup", "--clear-groups"]).output();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {told}");
         told

@@ -40,8 +40,7 @@ pub fn repository(name: &str, config: &str) -> Sf {
 /// Performs on a daemon, building again whatever was built.
 pub fn perform(sf: &Sf, daemon: &Daemon, arguments: &[&str]) -> Value {
     let all = [&["perform", "--rebuild", "--output", "json", "-v"], arguments].concat();
-    let mut command = sf.command(&all);
-    let output = command.env("BUILDKIT_HOST", &daemon.address).output().expect("the binary runs");
+    let output = sf.command(&all).env("BUILDKIT_HOST", &daemon.address).output();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "stdout:\n{stdout}\nstderr:\n{stderr}");
     let mut document: Value = serde_json::from_str(&stdout).expect("JSON");

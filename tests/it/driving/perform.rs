@@ -1,8 +1,7 @@
 //! The whole command on a real BuildKit.
 
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::buildx::bench::{Buildkitd, names};
@@ -82,21 +81,13 @@ fn a_secret_that_is_missing_is_named_before_anything_is_built() {
 fn a_termination_leaves_no_child_no_directory_and_no_output() {
     docker();
     let sf = workspace("RUN echo begun; sleep 100\n", "  app: { kind: docker, builder: buildx }\n").git();
-    let mut child = sf.command(&["perform", "-v"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
-    let mut stderr = child.stderr.take().expect("stderr");
-    let mut seen = String::new();
-    let mut buffer = [0; 4096];
-    while !seen.lines().any(|line| line.ends_with("begun") && !line.contains("RUN")) {
-        let read = stderr.read(&mut buffer).expect("stderr");
-        assert!(read > 0, "it ended: {seen}");
-        seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-    }
+    let mut run = sf.command(&["perform", "-v"]).start();
+    run.wait_until(|run| run.stderr().lines().any(|line| line.ends_with("begun") && !line.contains("RUN")));
     let asked = Instant::now();
-    assert!(Command::new("kill").arg(child.id().to_string()).status().expect("kill").success());
-    let drained = std::thread::spawn(move || stderr.read_to_string(&mut seen).map(|_| seen));
-    let status = child.wait().expect("it ends");
+    run.terminate();
+    let status = run.wait();
     assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
-    let told = drained.join().expect("thread").expect("stderr");
+    let told = run.stderr();
     assert_eq!(status.code(), Some(143), "{told}");
     assert_eq!(processes_of(&sf), Vec::<String>::new());
     assert_eq!(leftovers(&sf), Vec::<String>::new());
@@ -109,13 +100,9 @@ fn a_disk_that_is_full_is_named_and_cleaned_up() {
     let sf = workspace("RUN dd if=/dev/urandom of=/big bs=1M count=24 2>/dev/null\n", "  app: { kind: docker, builder: buildx }\n").git();
     std::fs::create_dir(sf.path().join(".stagefreight")).expect("dir");
     // A small file system of this process alone.
-    let mut small = Command::new("unshare");
     let script =
         "mount -t tmpfs -o size=8m tmpfs .stagefreight && \"$@\"; code=$?; ls -A .stagefreight | sed 's/^/left: /' >&2; exit $code";
-    small.args(["--map-root-user", "--mount", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_stagefreight"), "perform"]);
-    let described = sf.command(&[]);
-    small.current_dir(sf.path()).env_clear().envs(described.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = small.stdin(Stdio::null()).output().expect("unshare runs");
+    let output = sf.command(&["perform"]).under("unshare", &["--map-root-user", "--mount", "sh", "-c", script, "sh"]).output();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("no space left on device"), "{told}");
@@ -138,7 +125,7 @@ fn a_large_context_streams() {
             .env("BUILDKIT_HOST", &daemon.address);
     let large = std::fs::File::create(sf.path().join("large")).expect("file");
     large.set_len(2 << 30).expect("a sparse file of 2 GiB");
-    let mut child = sf.command(&["perform"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary runs");
+    let mut child = sf.command(&["perform"]).start();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let ended = loop {
@@ -147,14 +134,12 @@ fn a_large_context_streams() {
         {
             peak = line.split_whitespace().next().expect("a number").parse::<u64>().expect("kilobytes");
         }
-        if let Some(ended) = child.try_wait().expect("child") {
+        if let Some(ended) = child.try_wait() {
             break ended;
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    let mut told = String::new();
-    child.stderr.take().expect("stderr").read_to_string(&mut told).expect("stderr");
-    assert!(ended.success(), "{told}");
+    assert!(ended.success(), "{}", child.stderr());
     assert!(peak > 0 && peak < 64 * 1024, "{peak} KiB for a context of 2 GiB");
 }
 

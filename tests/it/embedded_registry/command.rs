@@ -1,36 +1,30 @@
 //! `stagefreight registry serve` as people start and stop it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
-
 use super::rig::send;
-use crate::support::{Sf, assert_satisfies};
+use crate::support::{Sf, Started, assert_satisfies};
 
 struct Serving {
-    child: Child,
+    child: Started,
     first: String,
 }
 
 fn serve(sf: &Sf, args: &[&str]) -> Serving {
     let args: Vec<&str> = ["registry", "serve"].iter().chain(args).copied().collect();
-    let mut child = sf.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("stdout"));
-    let mut first = String::new();
-    lines.read_line(&mut first).expect("the address");
-    while first.starts_with('{') && !first.ends_with("\n}\n") {
-        lines.read_line(&mut first).expect("the document");
-    }
-    Serving { child, first: first.trim().to_owned() }
+    let mut child = sf.command(&args).start();
+    // The address, the whole document, or nothing of a server that does not start.
+    child.wait_until(|child| {
+        let ended = child.try_wait().is_some();
+        let said = child.stdout();
+        ended || said.ends_with(if said.starts_with('{') { "\n}\n" } else { "\n" })
+    });
+    let first = child.stdout().trim().to_owned();
+    Serving { child, first }
 }
 
 impl Serving {
     fn stop(mut self) -> (Option<i32>, String) {
-        // SIGTERM: `Child::kill` would not let it finish.
-        let killed = std::process::Command::new("kill").arg(self.child.id().to_string()).status().expect("kill");
-        assert!(killed.success());
-        let mut stderr = String::new();
-        self.child.stderr.take().expect("stderr").read_to_string(&mut stderr).expect("stderr");
-        (self.child.wait().expect("it ends").code(), stderr)
+        self.child.terminate();
+        (self.child.wait().code(), self.child.stderr())
     }
 }
 

@@ -15,6 +15,8 @@ use stagefreight::store::LayoutWriter;
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::canary::{Secrets, Watch};
+
 /// The repository it goes to.
 pub const REPOSITORY: &str = "acme/app";
 
@@ -156,7 +158,8 @@ impl Publisher {
         let home = dir.display().to_string();
         let login: &[(&str, &str)] = if self.login { &[("REG_USER", "alice"), ("REG_TOKEN", "wonderland")] } else { &[] };
         world.env = Environment::from_pairs(login.iter().copied().chain([("HOME", home.as_str())]));
-        let events = self.sink.clone().map_or_else(Events::none, Events::new);
+        let secrets = Secrets::of(login.iter().copied());
+        let events = Events::new(Arc::new(Watch::new(secrets.clone(), self.sink.clone())));
         let impatient = Options {
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),
@@ -202,6 +205,9 @@ impl Publisher {
         let completed = Arc::new(history.completed().clone());
         let cx = Cx { cancel: CancellationToken::new(), events, overrides: Arc::default(), lineage: None, completed };
         let engine = Engine { cx: &cx, journal: Some(&journal), history: &history, now: Arc::new(|| Timestamp::from_unix(0)) };
-        engine.run(&steps).await.expect("steps in an order")
+        let reports = engine.run(&steps).await.expect("steps in an order");
+        secrets.assert_not_in("the reports", &format!("{reports:?}"));
+        assert_eq!(secrets.below(dir, &|_| false), []);
+        reports
     }
 }

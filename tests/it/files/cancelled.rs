@@ -1,6 +1,5 @@
 //! An interrupted run leaves no children and records nothing.
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::workspace;
@@ -15,7 +14,7 @@ builds:
     outputs: [{ type: file, source: out/pid }]
 ";
     let sf = workspace(config).git();
-    let mut child = sf.command(&["perform"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut child = sf.command(&["perform"]).start();
     let pid_file = sf.path().join("out/pid");
     let began = Instant::now();
     let grandchild = loop {
@@ -28,9 +27,8 @@ builds:
     };
     let alive = || std::path::Path::new(&format!("/proc/{grandchild}/stat")).exists();
     assert!(alive());
-    let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
-    assert!(ended.success());
-    let status = child.wait().expect("ends");
+    child.terminate();
+    let status = child.wait();
     assert_eq!(status.code(), Some(143));
     let deadline = Instant::now() + Duration::from_secs(10);
     while alive() && Instant::now() < deadline {

@@ -3,7 +3,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use serde_json::json;
 
@@ -38,13 +37,12 @@ fn dying_during_the_upload_costs_nothing() {
     let server = TcpListener::bind("127.0.0.1:0").expect("server");
     let address = server.local_addr().expect("address");
     lab.behave(&json!({ "upload": { "url": format!("http://{address}/x") } }));
-    let mut child = lab.sf.command(&["remote", "push", "lab", "app.epack", "--release-version", "1.0.0"]);
-    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut child = lab.sf.command(&["remote", "push", "lab", "app.epack", "--release-version", "1.0.0"]).start();
     let (mut connection, _) = server.accept().expect("the upload");
     let mut first = [0; 4];
     connection.read_exact(&mut first).expect("it began");
-    child.kill().expect("killed");
-    child.wait().expect("gone");
+    child.kill();
+    child.wait();
     assert_eq!(lab.receipt()["status"], json!("begun"));
     lab.behave(&json!({}));
     lab.push(&[]).code(0);
@@ -112,14 +110,12 @@ fn stopping_stops_the_adapter_too() {
     let lab = Lab::new();
     lab.features(&IDEMPOTENT);
     lab.behave(&json!({ "push.finalize": "hang-after" }));
-    let mut child = lab.sf.command(&["remote", "push", "lab", "app.epack", "--release-version", "1.0.0"]);
-    let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut child = lab.sf.command(&["remote", "push", "lab", "app.epack", "--release-version", "1.0.0"]).start();
     while lab.releases() == 0 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("pid")).expect("pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("told to stop");
-    let output = child.wait_with_output().expect("ended");
+    child.terminate();
+    let output = child.output();
     assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(lab.receipt()["status"], json!("finalizing"));
     lab.behave(&json!({}));
@@ -176,14 +172,13 @@ fn half_a_download_is_none() {
     let server = TcpListener::bind("127.0.0.1:0").expect("server");
     let address = server.local_addr().expect("address");
     lab.behave(&json!({ "download": { "url": format!("http://{address}/x") } }));
-    let mut child = lab.sf.command(&["remote", "pull", "lab", "--file", "old", "--force"]);
-    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut child = lab.sf.command(&["remote", "pull", "lab", "--file", "old", "--force"]).start();
     let (mut connection, _) = server.accept().expect("the download");
     let mut request = [0; 512];
     let _some = connection.read(&mut request).expect("request");
     connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nthe ").expect("half");
-    child.kill().expect("killed");
-    child.wait().expect("gone");
+    child.kill();
+    child.wait();
     assert_eq!(lab.sf.read("old"), "the old one");
     lab.behave(&json!({}));
     lab.pull(&["--file", "old", "--force"]).code(0);

@@ -83,13 +83,7 @@ fn a_pull_that_cannot_be_written_leaves_nothing() {
     lab.sf.write("old", "the old one");
     let command = lab.sf.command(&["remote", "pull", "lab", "--file", "old", "--force"]);
     // A limit on the size of files is a disk that fills up; ignoring its signal makes it an error of the write.
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
-    limited.current_dir(lab.sf.path()).env_clear();
-    for (name, value) in command.get_envs() {
-        limited.env(name, value.unwrap_or_default());
-    }
-    let output = limited.output().expect("it runs");
+    let output = command.under("sh", &["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]).output();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("write"), "{said}");

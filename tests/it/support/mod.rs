@@ -1,5 +1,7 @@
 //! What tests share: a workspace with a fluent way to fill it and run commands in it.
 
+mod call;
+pub mod canary;
 mod components;
 mod image;
 mod registries;
@@ -9,6 +11,7 @@ mod scripted;
 mod sf;
 pub mod tls;
 
+pub use call::Started;
 pub use components::{component, docker, path_with_components};
 pub use image::Image;
 pub use registries::{Registry, USER};

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use stagefreight::rehearse::fault::FaultPlan;
-use stagefreight::rehearse::registry::{Options, Running, Server};
+use stagefreight::rehearse::registry::{Auth, Login, Options, Running, Server};
 
 use super::Sf;
 
@@ -13,7 +13,7 @@ pub(crate) struct Registries {
     runtime: tokio::runtime::Runtime,
     pub(crate) servers: Vec<Running>,
     dirs: Vec<PathBuf>,
-    _root: tempfile::TempDir,
+    root: tempfile::TempDir,
 }
 
 impl Registries {
@@ -31,7 +31,17 @@ impl Registries {
         for (dir, (faults, referrers)) in dirs.iter().zip(plans) {
             servers.push(runtime.block_on(Server::start(Options { faults, referrers, ..Options::new(dir) })).expect("server"));
         }
-        Self { runtime, servers, dirs, _root: root }
+        Self { runtime, servers, dirs, root }
+    }
+
+    /// One that wants a login for everything.
+    pub(crate) fn guarded(login: Login) -> Self {
+        let mut registries = Self::start(vec![]);
+        let dir = registries.root.path().join("registry");
+        let options = Options { auth: Auth::Basic(login), ..Options::new(&dir) };
+        registries.servers.push(registries.runtime.block_on(Server::start(options)).expect("server"));
+        registries.dirs.push(dir);
+        registries
     }
 
     /// Stops one and starts it again with nothing in it, on the same port.

@@ -1,13 +1,29 @@
 //! A scratch workspace and the binary under test: `Sf::new().file("Dockerfile", "…").git().run(&["plan"]).code(0)`.
+//!
+//! This is the one place where the suite runs the binary (`tests/architecture.rs` sees to it), and so the place that
+//! notices secrets: what commands were given as secrets must be in nothing they said and in nothing they wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use stagefreight::core::Digest;
+
+use super::call::{Call, Said};
+use super::canary::{AMBIENT, Leak};
+
+/// Other files than StageFreight's own are reports, receipts and pipelines; what is larger is an artifact.
+const LARGEST_REPORT: u64 = 1 << 20;
 
 /// A workspace in a temporary directory.
 pub struct Sf {
     dir: tempfile::TempDir,
     env: BTreeMap<String, String>,
+    said: Arc<Said>,
+    /// What the test wrote itself.
+    written: Mutex<BTreeMap<PathBuf, Digest>>,
+    meant: BTreeSet<PathBuf>,
 }
 
 /// One finished command.
@@ -21,7 +37,8 @@ impl Sf {
         let dir = tempfile::tempdir().expect("temporary directory");
         std::fs::create_dir(dir.path().join("ws")).expect("workspace");
         std::fs::create_dir(dir.path().join("home")).expect("home");
-        Self { dir, env: BTreeMap::new() }
+        let sf = Self { dir, env: BTreeMap::new(), said: Said::new(), written: Mutex::default(), meant: BTreeSet::new() };
+        sf.env(AMBIENT.0, AMBIENT.1)
     }
 
     /// The workspace.
@@ -43,7 +60,8 @@ impl Sf {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("parent")).expect("parents");
-        std::fs::write(path, content).expect("file");
+        std::fs::write(&path, &content).expect("file");
+        self.written.lock().expect("written").insert(path, Digest::of(content.as_ref()));
     }
 
     pub fn read(&self, name: &str) -> String {
@@ -53,7 +71,20 @@ impl Sf {
 
     /// Sets a variable for the commands.
     pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.said.secrets.lock().expect("secrets").learn_variable(name, value);
         self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A secret that commands get in another way than by the environment.
+    pub fn secret(self, name: &str, value: &str) -> Self {
+        self.said.secrets.lock().expect("secrets").learn(name, value);
+        self
+    }
+
+    /// A file of the workspace that is meant to hold a secret: what a step makes that was handed one.
+    pub fn meant_to_hold_secrets(mut self, name: &str) -> Self {
+        self.meant.insert(self.path().join(name));
         self
     }
 
@@ -90,21 +121,49 @@ impl Sf {
     }
 
     /// The binary with a clean environment: PATH, a private HOME, and what `env` set.
-    pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stagefreight"));
+    pub fn command(&self, args: &[&str]) -> Call {
+        self.program(env!("CARGO_BIN_EXE_stagefreight"), args)
+    }
+
+    /// Another program in the same place.
+    pub fn program(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Call {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.dir.path().join("home"));
         command.env("NO_COLOR", "1");
         command.envs(&self.env);
         command.stdin(Stdio::null());
-        command
+        Call::new(command, &self.said)
     }
 
     /// Runs the binary to its end.
     pub fn run(&self, args: &[&str]) -> Run {
-        let output = self.command(args).output().expect("the binary runs");
-        Run { output, root: self.dir.path().to_owned() }
+        Run { output: self.command(args).output(), root: self.dir.path().to_owned() }
+    }
+
+    /// Secrets in what was said and in what was written: all of `.stagefreight`, and every small file of the workspace
+    /// that the test did not write itself.
+    pub fn leaks(&self) -> Vec<Leak> {
+        let written = self.written.lock().expect("written");
+        let (own, git) = (self.path().join(".stagefreight"), self.path().join(".git"));
+        let skipped = |path: &Path| {
+            let as_written = || written.get(path).is_some_and(|digest| std::fs::read(path).is_ok_and(|now| Digest::of(&now) == *digest));
+            let large = || !path.starts_with(&own) && path.symlink_metadata().is_ok_and(|facts| facts.len() > LARGEST_REPORT);
+            path == git || self.meant.contains(path) || large() || as_written()
+        };
+        let mut leaks = self.said.leaks();
+        leaks.extend(self.said.secrets.lock().expect("secrets").below(&self.path(), &skipped));
+        leaks
+    }
+}
+
+impl Drop for Sf {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let leaks = self.leaks();
+            assert!(leaks.is_empty(), "secrets were printed or written down: {leaks:#?}");
+        }
     }
 }
 
