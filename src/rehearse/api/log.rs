@@ -1,24 +1,14 @@
 //! What was asked of an embedded forge, for tests that count, that compare with an API description, and that strike at a
 //! moment.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde::Serialize;
 
-/// Requests that are remembered.
-const MOST: usize = 100_000;
-
-/// When an observer is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The request's head was read; nothing has been done.
-    Arrived,
-    /// It took effect (or was refused) with this status; the answer has not left yet.
-    Committed(u16),
-}
+pub use crate::rehearse::serve::Phase;
+use crate::rehearse::serve::{Memory, Remembered};
 
 /// One request as an observer sees it.
 #[derive(Debug, Clone)]
@@ -79,42 +69,11 @@ pub struct Logged {
     pub status: Option<u16>,
 }
 
-impl Logged {
-    /// Was this an attempt to change something?
-    pub fn is_write(&self) -> bool {
+impl Remembered for Logged {
+    fn is_write(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 }
 
-/// A server's memory of requests; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct RequestLog(Arc<Mutex<VecDeque<Logged>>>);
-
-impl RequestLog {
-    pub(super) fn add(&self, entry: Logged) {
-        let mut entries = self.lock();
-        if entries.len() == MOST {
-            entries.pop_front();
-        }
-        entries.push_back(entry);
-    }
-
-    /// Everything remembered, in the order of the answers.
-    pub fn entries(&self) -> Vec<Logged> {
-        self.lock().iter().cloned().collect()
-    }
-
-    /// Attempts to change something.
-    pub fn writes(&self) -> Vec<Logged> {
-        self.lock().iter().filter(|entry| entry.is_write()).cloned().collect()
-    }
-
-    /// Forgets everything, so that a test counts from here.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Logged>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// A server's memory of requests.
+pub type RequestLog = Memory<Logged>;

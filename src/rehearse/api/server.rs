@@ -1,4 +1,4 @@
-//! Listening, connections, faults, and a stop that lets answers finish.
+//! From a request to the service and back, with the faults that are due.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,26 +7,23 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, HeaderName, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::asked::{Answer, Asked, Cut as Hangup, Inbound};
 use super::log::{Exchange, Logged, Observer, Phase, Recorder, RequestLog, Seen};
 use crate::core::BoxFuture;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rehearse::fault::{Cut, Fault, FaultPlan, Injector, Moment};
-use crate::rehearse::registry::{Body, Patience};
-
-/// How long answers under way may take after a stop was asked for.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::rehearse::registry::Body;
+use crate::rehearse::serve::{self, Bounds};
 
 /// A connection on which nothing moves for this long is closed.
 const IDLE: Duration = Duration::from_secs(120);
+
+const BOUNDS: Bounds = Bounds { connections: 512, idle: IDLE };
+
+/// Requests that are remembered.
+const MOST: usize = 100_000;
 
 /// Headers that carry a credential.
 const CREDENTIALS: [&str; 3] = ["authorization", "private-token", "job-token"];
@@ -71,43 +68,7 @@ impl std::fmt::Debug for Options {
 }
 
 /// A server that is listening. Dropping it stops it without waiting.
-#[derive(Debug)]
-pub struct Running {
-    /// Where it listens.
-    pub addr: SocketAddr,
-    log: RequestLog,
-    stop: CancellationToken,
-    task: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Running {
-    /// `http://127.0.0.1:5000`.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
-    }
-
-    /// What was asked so far.
-    pub fn log(&self) -> &RequestLog {
-        &self.log
-    }
-
-    /// Stops listening, lets answers under way finish for a few seconds, and closes.
-    pub async fn shutdown(mut self) {
-        self.stop.cancel();
-        if let Some(task) = self.task.take() {
-            let _stopped = task.await;
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
+pub type Running = serve::Running<Logged>;
 
 struct State {
     service: Arc<dyn Service>,
@@ -119,50 +80,11 @@ struct State {
 
 /// Binds and serves on the current runtime.
 pub async fn start(service: Arc<dyn Service>, options: Options) -> Result<Running> {
-    let refused = |error: &std::io::Error| Error::failed(format!("cannot listen on {}", options.addr)).because(error);
-    let listener = TcpListener::bind(options.addr).await.map_err(|error| refused(&error))?;
-    let addr = listener.local_addr().map_err(|error| refused(&error))?;
-    let (log, stop) = (RequestLog::default(), CancellationToken::new());
+    let listener = serve::bind(options.addr).await?;
+    let log = RequestLog::new(MOST);
     let faults = Injector::new(options.faults.clone());
     let state = Arc::new(State { service, options, faults, log: log.clone(), count: AtomicU64::new(0) });
-    let task = tokio::spawn(accept(listener, state, stop.clone()));
-    Ok(Running { addr, log, stop, task: Some(task) })
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>, stop: CancellationToken) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(converse(stream, Arc::clone(&state), stop.clone()));
-            }
-            // Out of file descriptors, or a client that was gone already.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-    drop(listener);
-    let finish = async { while connections.join_next().await.is_some() {} };
-    let _impatient = tokio::time::timeout(GRACE, finish).await;
-}
-
-async fn converse(stream: TcpStream, state: Arc<State>, stop: CancellationToken) {
-    let _slower = stream.set_nodelay(true);
-    let service = service_fn(move |request| Arc::clone(&state).respond(request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(Patience::new(stream, IDLE)), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ended = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ended = connection.await;
+    serve::start(listener, BOUNDS, log, move |request| Arc::clone(&state).respond(request))
 }
 
 impl State {

@@ -1,20 +1,12 @@
 //! What was asked of the server, for tests that count and for observers that strike at a moment.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::route::EndId;
-
-/// When an observer is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The request's head was read; nothing has been done.
-    Arrived,
-    /// It took effect (or was refused) with this status; the answer has not left yet.
-    Committed(u16),
-}
+pub use crate::rehearse::serve::Phase;
+use crate::rehearse::serve::{Memory, Remembered};
 
 /// One request as an observer sees it.
 #[derive(Debug, Clone)]
@@ -58,49 +50,12 @@ pub struct Logged {
     pub status: Option<u16>,
 }
 
-impl Logged {
-    /// Was this an attempt to change something? Asking for a token is not.
-    pub fn is_write(&self) -> bool {
+impl Remembered for Logged {
+    /// Asking for a token changes nothing.
+    fn is_write(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS") && self.path.starts_with("/v2/")
     }
 }
 
-/// The server's memory of requests; clones share it.
-#[derive(Debug, Clone)]
-pub struct RequestLog {
-    entries: Arc<Mutex<VecDeque<Logged>>>,
-    capacity: usize,
-}
-
-impl RequestLog {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: Arc::default(), capacity: capacity.max(1) }
-    }
-
-    pub(super) fn add(&self, entry: Logged) {
-        let mut entries = self.lock();
-        if entries.len() == self.capacity {
-            entries.pop_front();
-        }
-        entries.push_back(entry);
-    }
-
-    /// Everything remembered, in the order of the answers.
-    pub fn entries(&self) -> Vec<Logged> {
-        self.lock().iter().cloned().collect()
-    }
-
-    /// Attempts to change something.
-    pub fn writes(&self) -> Vec<Logged> {
-        self.lock().iter().filter(|entry| entry.is_write()).cloned().collect()
-    }
-
-    /// Forgets everything, so that a test counts from here.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Logged>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The server's memory of requests.
+pub type RequestLog = Memory<Logged>;
