@@ -34,6 +34,8 @@ pub mod path {
     pub const DIST: &str = ".stagefreight/dist";
     /// Digests of the archives, in the form of `sha256sum`.
     pub const SUMS: &str = ".stagefreight/dist/SHA256SUMS";
+    /// Files that are made for releases alone: lists of digests, one directory per repository.
+    pub const RELEASE: &str = ".stagefreight/release";
     /// Where builds write before their files are complete.
     pub const MAKING: &str = ".stagefreight/making";
     /// Data of embedded registries and forges.

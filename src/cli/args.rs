@@ -68,6 +68,12 @@ pub enum Command {
     Verify(super::commands::verify::VerifyArgs),
     /// Show what is where
     Status(super::commands::status::StatusArgs),
+    /// Releases on forges
+    #[command(subcommand)]
+    Release(super::commands::release::ReleaseCommand),
+    /// Notes of a release
+    #[command(subcommand)]
+    Notes(super::commands::notes::NotesCommand),
     /// Show, make and remove the builder of this repository
     #[command(subcommand)]
     Builder(super::commands::builder::BuilderCommand),

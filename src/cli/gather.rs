@@ -60,7 +60,8 @@ pub async fn gather_with(session: &Session, mut config: Config, part: &[Platform
     let env = |name: &str| session.world.env.get(name).map(str::to_owned);
     let inputs =
         Inputs { config: &config, context: &context, git: &git, surroundings: &surroundings, env: &env, now: session.world.clock.now() };
-    let plan = plan::plan(&inputs)?;
+    let mut plan = plan::plan(&inputs)?;
+    super::notes::fill(session, &config, &git, &mut plan).await?;
     for warning in &plan.warnings {
         session.events.warn(warning.clone(), None);
     }

@@ -31,9 +31,17 @@ pub struct ReadBack {
 
 /// Reads every destination.
 pub async fn read_back(session: &Session, depth: Depth) -> Result<ReadBack> {
+    read_some(session, depth, &|_| true).await
+}
+
+/// Reads some of them, and starts nothing for the others.
+pub async fn read_some(session: &Session, depth: Depth, wanted: &(dyn Fn(&Destination) -> bool + Sync)) -> Result<ReadBack> {
     let workspace = &session.directory;
     let bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
-    let destinations: Destinations = files::parse(names::path::DESTINATIONS, &bytes, DESTINATIONS_SCHEMA_VERSION)?;
+    let mut destinations: Destinations = files::parse(names::path::DESTINATIONS, &bytes, DESTINATIONS_SCHEMA_VERSION)?;
+    destinations.destinations.retain(|destination| wanted(destination));
+    let used: Vec<&str> = destinations.destinations.iter().map(|destination| destination.target.as_str()).collect();
+    destinations.targets.retain(|target| used.contains(&target.name.as_str()));
     let known = placements(session, &destinations.outputs_checksum);
     let wiring = Wiring::of_destinations(session, &destinations).await?;
     let cx = wiring.cx(session, Overrides::default());

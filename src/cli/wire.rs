@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::forges::{Seed, Started};
 use super::lineage::GitLineage;
 use super::remotes::{self, RemoteOptions};
 use super::session::Session;
@@ -11,6 +12,7 @@ use crate::build::lifecycle::{Lease, Order};
 use crate::build::{self, BaseImages, Builder, Logins, StoredBaseImages, embedded};
 use crate::config::{BuilderSettings, CachePlace, Config, RegistryProvider};
 use crate::error::{Error, Kind, Result};
+use crate::forge::Forges;
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
 use crate::plan::{BuildStep, BuilderKind, Plan};
@@ -31,6 +33,7 @@ pub struct Wiring {
     registries: Registries,
     // Dropped last: the servers stop with the run.
     _servers: Vec<Running>,
+    _forges: Started,
 }
 
 /// The servers that a plan names, as `destinations.json` records them.
@@ -53,20 +56,33 @@ impl Wiring {
     /// What a plan names.
     pub async fn of_plan(session: &Session, plan: &Plan) -> Result<Self> {
         let paths: Vec<_> = plan.destinations.iter().map(|planned| (planned.target.clone(), planned.path.clone())).collect();
-        Self::of_targets(session, &targets_of(plan), &paths).await
+        let seed = |planned: &crate::plan::PlannedDestination| Seed {
+            target: planned.target.clone(),
+            tag: planned.tag.clone(),
+            settings: planned.settings.clone(),
+        };
+        let seeds: Vec<Seed> = plan.destinations.iter().map(seed).collect();
+        Self::of_targets(session, &targets_of(plan), &paths, &seeds).await
     }
 
     /// What `destinations.json` names.
     pub async fn of_destinations(session: &Session, destinations: &Destinations) -> Result<Self> {
         let paths: Vec<_> = destinations.destinations.iter().map(|place| (place.target.clone(), place.path.clone())).collect();
-        Self::of_targets(session, &destinations.targets, &paths).await
+        let seed = |place: &crate::manifest::Destination| Seed {
+            target: place.target.clone(),
+            tag: place.tag.clone(),
+            settings: place.settings.clone(),
+        };
+        let seeds: Vec<Seed> = destinations.destinations.iter().map(seed).collect();
+        Self::of_targets(session, &destinations.targets, &paths, &seeds).await
     }
 
-    async fn of_targets(session: &Session, described: &[DestinationTarget], paths: &[(String, String)]) -> Result<Self> {
+    async fn of_targets(session: &Session, described: &[DestinationTarget], paths: &[(String, String)], seeds: &[Seed]) -> Result<Self> {
         let mut servers = Vec::new();
         let mut targets: Vec<Arc<dyn Target>> = Vec::new();
         let mut remotes_host = None;
         let registries = Registries::new(&session.world, session.events.clone())?;
+        let (mut forges, mut started) = (Forges::new(&session.world, session.events.clone()), Started::default());
         for target in described {
             // The name becomes a directory; destinations.json comes from another job.
             if target.name.contains('/') || target.name.starts_with('.') {
@@ -84,6 +100,11 @@ impl Wiring {
             }
             if target.kind == "store" {
                 targets.push(Arc::new(super::store_open::target(session, target)?));
+                continue;
+            }
+            if target.kind == "release" {
+                let endpoint = started.endpoint(session, target, described, seeds).await?;
+                targets.push(Arc::new(forges.releases(target, &session.directory, endpoint)?));
                 continue;
             }
             if target.kind != "registry" {
@@ -108,6 +129,7 @@ impl Wiring {
             registries,
             lease: tokio::sync::OnceCell::new(),
             _servers: servers,
+            _forges: started,
         })
     }
 

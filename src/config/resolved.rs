@@ -5,6 +5,7 @@ mod builder;
 mod cache;
 mod cleanup;
 mod files;
+mod forges;
 mod inputs;
 mod remotes;
 
@@ -20,6 +21,7 @@ pub use files::{
     ArchiveBuild, ArchiveFormat, BinaryBuild, CommandBuild, CommandLine, CommandOutput, FileBuild, FileWork, Libc, OutputKind, Stage,
     Toolchain, Workplace,
 };
+pub use forges::{Forge, ForgeProvider, NotesSource, ReleaseDefaults, ReleasePublish, ReleaseType, Repo};
 pub use inputs::{BuildkitOptions, SecretSource};
 pub use remotes::{Remote, RemotePublish};
 
@@ -30,6 +32,12 @@ pub struct Config {
     pub vars: IndexMap<String, String>,
     /// `registries` by id.
     pub registries: IndexMap<String, Registry>,
+    /// `forges` by id.
+    pub forges: IndexMap<String, Forge>,
+    /// `repos` by id.
+    pub repos: IndexMap<String, Repo>,
+    /// `release`.
+    pub release: ReleaseDefaults,
     /// `git`.
     pub git: Git,
     /// `builds` that make images, by id.
@@ -212,6 +220,8 @@ pub enum PublishKind {
     Registry(RegistryPublish),
     /// Built files at remotes.
     Remote(RemotePublish),
+    /// A release on forges.
+    Release(ReleasePublish),
     /// Images and built files in an artifact store.
     Store(StorePublish),
 }

@@ -4,6 +4,7 @@
 mod buildkit;
 mod cache;
 mod files;
+mod forges;
 mod remotes;
 mod stores;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use buildkit::ShownBuildkit;
 use cache::ShownCache;
 use files::{ShownFiles, ShownStage};
+use forges::{ShownForge, ShownRelease, ShownReleasePublish, ShownRepo};
 use remotes::{ShownEnvironment, ShownRemote, ShownRemotePublish};
 use stores::{ShownStore, ShownStorePublish};
 
@@ -35,6 +37,12 @@ pub struct Shown<'c> {
     vars_from_env: &'c [String],
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     registries: IndexMap<&'c str, ShownRegistry<'c>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    forges: IndexMap<&'c str, ShownForge<'c>>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    repos: IndexMap<&'c str, ShownRepo<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ShownRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<ShownGit<'c>>,
     builds: IndexMap<&'c str, ShownAny<'c>>,
@@ -59,6 +67,9 @@ impl<'c> Shown<'c> {
         let Config {
             vars,
             registries,
+            forges,
+            repos,
+            release,
             git,
             builds,
             files,
@@ -78,6 +89,9 @@ impl<'c> Shown<'c> {
             vars,
             vars_from_env: env_allowed,
             registries: registries.iter().map(|(id, registry)| (id.as_str(), ShownRegistry::new(registry))).collect(),
+            forges: forges.iter().map(|(id, forge)| (id.as_str(), ShownForge::new(forge))).collect(),
+            repos: repos.iter().map(|(id, repo)| (id.as_str(), ShownRepo::new(repo))).collect(),
+            release: ShownRelease::new(*release),
             git: ShownGit::new(git),
             builds: builds
                 .iter()
@@ -261,6 +275,27 @@ impl<'c> ShownBuild<'c> {
     }
 }
 
+/// One entry of `publish`, whatever its kind.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ShownEntry<'c> {
+    Registry(ShownPublish<'c>),
+    Remote(Box<ShownRemotePublish<'c>>),
+    Release(Box<ShownReleasePublish<'c>>),
+    Store(ShownStorePublish<'c>),
+}
+
+impl<'c> ShownEntry<'c> {
+    fn new(publish: &'c Publish) -> Self {
+        match &publish.kind {
+            PublishKind::Registry(kind) => Self::Registry(ShownPublish::new(publish, kind)),
+            PublishKind::Remote(kind) => Self::Remote(Box::new(ShownRemotePublish::new(publish, kind))),
+            PublishKind::Release(kind) => Self::Release(Box::new(ShownReleasePublish::new(publish, kind))),
+            PublishKind::Store(kind) => Self::Store(ShownStorePublish::new(publish, kind)),
+        }
+    }
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShownPublish<'c> {
     kind: &'static str,
@@ -280,37 +315,6 @@ struct ShownTag<'c> {
     moving: &'static str,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct ShownCondition<'c> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    branches: &'c [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    git_tags: &'c [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    events: &'c [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    forges: &'c [String],
-}
-
-/// One entry of `publish`, whatever its kind.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-enum ShownEntry<'c> {
-    Registry(ShownPublish<'c>),
-    Remote(Box<ShownRemotePublish<'c>>),
-    Store(ShownStorePublish<'c>),
-}
-
-impl<'c> ShownEntry<'c> {
-    fn new(publish: &'c Publish) -> Self {
-        match &publish.kind {
-            PublishKind::Registry(kind) => Self::Registry(ShownPublish::new(publish, kind)),
-            PublishKind::Remote(kind) => Self::Remote(Box::new(ShownRemotePublish::new(publish, kind))),
-            PublishKind::Store(kind) => Self::Store(ShownStorePublish::new(publish, kind)),
-        }
-    }
-}
-
 impl<'c> ShownTag<'c> {
     fn new(tag: &'c TagTemplate) -> Self {
         let moving = match tag.policy {
@@ -327,6 +331,18 @@ impl<'c> ShownCondition<'c> {
         let Condition { branches, git_tags, events, forges } = condition;
         Self { branches, git_tags, events, forges }
     }
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownCondition<'c> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    branches: &'c [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    git_tags: &'c [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    events: &'c [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    forges: &'c [String],
 }
 
 impl<'c> ShownPublish<'c> {

@@ -4,6 +4,7 @@
 pub mod ancestry;
 pub mod artifact_ref;
 pub mod artifact_store;
+pub mod asset_names;
 pub mod digest;
 pub mod duration;
 pub mod failure;
@@ -23,6 +24,7 @@ pub mod version;
 
 pub use ancestry::Ancestry;
 pub use artifact_store::{StorePlace, StoreSpec};
+pub use asset_names::{NameRules, Renaming};
 pub use digest::{Algorithm, Digest, Digester};
 pub use failure::{Failure, Problem};
 pub use host_options::HostOptions;

@@ -20,6 +20,9 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// Time for an answer to something small.
 const SHORT_ANSWER: Duration = Duration::from_secs(60);
 
+/// Longest time one answer holds back everybody's writes. What asks for more is given up by who heard it.
+const LONGEST_HOLD: Duration = Duration::from_secs(60);
+
 /// Pages of one list that are read: with 100 entries each, what GitHub gives at most.
 const MOST_PAGES: usize = 100;
 
@@ -32,6 +35,8 @@ pub struct Api {
     headers: Vec<(HeaderName, String)>,
     pace: Arc<Pace>,
     denied: String,
+    missing: Option<ForgeError>,
+    links: bool,
 }
 
 /// A page of a list.
@@ -61,7 +66,21 @@ pub struct Answer {
 impl Api {
     /// An API at `base`; `denied` is the hint when it wants another token.
     pub fn new(http: http::Client, base: Url, token: Option<Token>, pace: Arc<Pace>, denied: impl Into<String>) -> Self {
-        Self { http, base, token, headers: Vec::new(), pace, denied: denied.into() }
+        Self { http, base, token, headers: Vec::new(), pace, denied: denied.into(), missing: None, links: false }
+    }
+
+    /// Says of every call that the token which the config names is missing. Jobs that only build need none.
+    #[must_use]
+    pub fn missing(mut self, error: Option<ForgeError>) -> Self {
+        self.missing = error;
+        self
+    }
+
+    /// Says that a list without a `Link` to a next page has none, however full the page is.
+    #[must_use]
+    pub fn paged_by_link(mut self) -> Self {
+        self.links = true;
+        self
     }
 
     /// A header every call gets.
@@ -118,22 +137,35 @@ impl Api {
             };
         }
         let pace = Arc::clone(&self.pace);
-        request.on_pushback(Arc::new(move |asked| pace.hold(asked.unwrap_or(Duration::from_secs(1)))))
+        request.on_pushback(Arc::new(move |asked| pace.hold(asked.unwrap_or(Duration::from_secs(1)).min(LONGEST_HOLD))))
     }
 
     /// Sends a request and reads its answer, of whatever status. Writes take their turn.
     pub async fn send(&self, request: &Request, cancel: &CancellationToken) -> Result<Answer, ForgeError> {
+        if let Some(missing) = &self.missing {
+            return Err(missing.clone());
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             tokio::select! {
                 () = self.pace.turn() => {}
                 () = cancel.cancelled() => return Err(ForgeError::new(ForgeErrorKind::Cancelled, "interrupted")),
             }
         }
-        let response = self.http.send(request, cancel).await?;
-        let (status, headers, method, url) =
-            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
-        let body = response.bytes(LARGEST_ANSWER).await?;
-        Ok(Answer { status, headers, body, method, url })
+        let budget = request.shared_budget().cloned().unwrap_or_else(|| self.http.budget());
+        loop {
+            let response = self.http.send(&request.clone().budget(&budget), cancel).await?;
+            let (status, headers, method, url) =
+                (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
+            match response.bytes(LARGEST_ANSWER).await {
+                Ok(body) => return Ok(Answer { status, headers, body, method, url }),
+                // A document that broke off is asked for again, out of the same budget; a write is settled by its caller.
+                Err(error) if method == Method::GET && is_torn(&error) && budget.spend(cancel).await => {}
+                Err(error) if method != Method::GET && is_torn(&error) => {
+                    return Err(ForgeError { kind: ForgeErrorKind::Ambiguous, ..error.into() });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// A JSON document; `None` when nothing is there.
@@ -179,7 +211,7 @@ impl Api {
             return Err(self.refused(doing, &answer));
         }
         let entries: Vec<T> = answer.json()?;
-        let more = if answer.header(&header::LINK).is_some() { answer.has_next_page() } else { entries.len() >= size };
+        let more = if self.links || answer.header(&header::LINK).is_some() { answer.has_next_page() } else { entries.len() >= size };
         Ok(Page { entries, more })
     }
 
@@ -267,6 +299,11 @@ impl Answer {
         let errors = document.get("errors").and_then(serde_json::Value::as_array);
         errors.is_some_and(|errors| errors.iter().any(|error| error.get("code").and_then(serde_json::Value::as_str) == Some(code)))
     }
+}
+
+fn is_torn(error: &http::HttpError) -> bool {
+    use http::HttpErrorKind as H;
+    matches!(error.kind, H::Cut | H::Stalled | H::Timeout)
 }
 
 /// How long an answer asks to wait before the same request, which was not looked at, is sent again: a secondary limit

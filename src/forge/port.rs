@@ -9,9 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::api::Answer;
 use super::asset::{AssetSource, StoredAsset};
 use super::error::ForgeError;
-use super::names::NameRules;
 use super::release::{Container, ReleaseSpec, StoredRelease};
-use crate::core::BoxFuture;
+use crate::core::{BoxFuture, NameRules};
 use crate::http::Request;
 use crate::publish::{Inquiry, Preflight};
 

@@ -92,7 +92,13 @@ impl Uploader {
         for _ in 0..MOST_ATTEMPTS {
             writes += 1;
             let failure = match self.send(forge, container, asset, &budget, cancel).await {
-                Ok(stored) => return Self::complete(asset, stored, asset.size, writes),
+                Ok(stored) => {
+                    // A server of this product that is too old to tell digests.
+                    if stored.sha256.is_none() && forge.rules().tells_digests {
+                        hashed(asset).await?;
+                    }
+                    return Self::complete(asset, stored, asset.size, writes);
+                }
                 Err(error) if is_unsettled(&error) => error,
                 Err(error) => return Err(error),
             };

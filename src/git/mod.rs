@@ -4,10 +4,12 @@
 mod ancestry;
 mod distance;
 mod facts;
+mod log;
 mod origin;
 mod read;
 
 pub use ancestry::ancestry;
 pub use facts::{GitFacts, ReachableTag};
+pub use log::{Commit, MOST_COMMITS, commits, tag_message};
 pub use origin::{Origin, origin};
 pub use read::read;

@@ -13,8 +13,8 @@ const OBSERVED_BY: &str = "registry-api";
 /// built files.
 pub fn to_results(outputs: &OutputsManifest, placements: &Placements, files: Vec<(ArtifactId, Outcome)>) -> Result<ResultsManifest> {
     let mut builder = ResultsBuilder::default();
-    // What is at remotes was read at no registry: the placements and the receipts say it.
-    for placement in placements.destinations.iter().filter(|placement| placement.kind != "remote_release") {
+    // Tags of images are what the contract tells of; what else was published stands in `placements.json`.
+    for placement in placements.destinations.iter().filter(|placement| placement.kind == "registry_tag") {
         // Review made sure that every destination names an artifact of these outputs.
         if let Some(artifact) = outputs.artifacts().iter().find(|artifact| artifact.id.as_str() == placement.artifact) {
             builder.record(&artifact.id, outcome(placement));

@@ -22,6 +22,7 @@ mod embedded_build;
 mod embedded_registry;
 mod faults;
 mod files;
+mod forge_github;
 mod generated;
 mod init;
 mod inspect;

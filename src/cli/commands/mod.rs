@@ -18,6 +18,7 @@ pub mod ls;
 pub mod manifest;
 pub mod merge;
 pub mod mirror;
+pub mod notes;
 pub mod perform;
 pub mod plan;
 pub mod preflight;
@@ -25,6 +26,7 @@ pub mod publish;
 pub mod pull;
 pub mod receipt;
 pub mod registry;
+pub mod release;
 pub mod remote;
 pub mod review;
 pub mod status;
@@ -67,6 +69,8 @@ pub fn run(session: &Session, command: Command) -> Result<()> {
         Command::Registry(command) => registry::run(session, command),
         Command::Remote(command) => remote::run(session, &command),
         Command::Receipt(command) => receipt::run(session, &command),
+        Command::Release(command) => release::run(session, &command),
+        Command::Notes(command) => notes::run(session, &command),
         Command::Version => version::run(session),
     }
 }

@@ -33,6 +33,11 @@ impl From<ReadBack> for Status {
 }
 
 impl Status {
+    /// The first destination that does not hold what it should.
+    pub(in crate::cli) fn first_wrong(&self) -> Option<&StatusLine> {
+        self.destinations.iter().find(|line| !matches!(line.state.as_str(), "complete" | "superseded"))
+    }
+
     /// The screen of the command of this name.
     pub(in crate::cli) fn screen(&self, command: &str, session: &Session) -> String {
         let title = format!("{command}  version {}  commit {:.7}", self.version, self.commit);

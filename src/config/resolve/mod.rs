@@ -7,9 +7,11 @@ mod buildkit;
 mod builds;
 mod cleanup;
 mod files;
+mod forges;
 mod git;
 mod paths;
 mod publish;
+mod publish_release;
 mod registries;
 mod remotes;
 mod security;
@@ -44,12 +46,12 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         security,
         remotes,
         environments,
+        forges,
+        repos,
+        release,
         // Reported as not supported yet when they were read.
-        forges: _,
-        repos: _,
         retention: _,
         signing: _,
-        release: _,
         ci: _,
         store,
     } = document;
@@ -60,7 +62,9 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let vars = vars.map_or_else(IndexMap::new, |vars| vars.entries.into_iter().map(|(key, value)| (key.text, value.value.0)).collect());
     let env_allowed = env_allowed(vars_from_env.unwrap_or_default(), cx);
     let registries = registries.unwrap_or_default();
-    let builds = builds.unwrap_or_default();
+    let mut builds = builds.unwrap_or_default();
+    let mut publish = publish.unwrap_or_default();
+    publish_release::archives(&mut publish, &mut builds, cx);
     let mut scope = Scope { env_allowed: &env_allowed, used: HashSet::new() };
     let known_registries = known(&registries);
     let registries = registries::resolve(registries, &mut scope, cx);
@@ -71,6 +75,15 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         .filter(|(_, entry)| entry.value.as_ref().is_none_or(|build| matches!(build, Build::Docker(_))))
         .map(|(id, _)| id.clone())
         .collect();
+    let forges = forges.unwrap_or_default();
+    let repos = repos.unwrap_or_default();
+    let known_repos = known(&repos);
+    let known_forges = known(&forges);
+    let forges = forges::forges(forges, cx);
+    let repos = forges::repos(repos, &known_forges, &known_registries, cx);
+    let release = forges::defaults(release);
+    let archives: Vec<String> =
+        builds.entries.iter().filter(|(_, entry)| matches!(entry.value, Some(Build::Archive(_)))).map(|(id, _)| id.clone()).collect();
     let (builds, files) = builds::resolve(builds, &mut scope, cx);
     let mut build_cache = build_cache.unwrap_or_else(written_cache);
     let builder = builder::resolve(builder, build_cache.builder.take(), cx);
@@ -90,9 +103,12 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         resolved: &registries,
         builds: &known_builds,
         images: &images,
+        archives: &archives,
+        repos: &known_repos,
+        release_required: release.required,
         patterns: &patterns,
     };
-    let publish = publish::resolve(publish.unwrap_or_default(), &lookup, &mut scope, cx);
+    let publish = publish::resolve(publish, &lookup, &mut scope, cx);
     // What looks unused may only be misspelt where it is used.
     if cx.problems.is_empty() {
         git::warn_unused(&patterns, &scope.used, cx);
@@ -101,6 +117,9 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     Config {
         vars,
         registries,
+        forges,
+        repos,
+        release,
         git,
         builds,
         files,

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::git::{Patterns, Side};
+use super::publish_release::release;
 use super::registries::check_repository_path;
 use super::templates::{self, Use};
 use super::{Scope, check_reference};
@@ -34,6 +35,12 @@ pub struct Lookup<'c> {
     pub remotes: &'c IndexMap<String, Remote>,
     /// Environments.
     pub environments: &'c IndexMap<String, IndexMap<String, Remote>>,
+    /// Those of kind archive.
+    pub archives: &'c [String],
+    /// Ids of repositories.
+    pub repos: &'c [String],
+    /// What releases are where they do not say it.
+    pub release_required: bool,
     /// Names of patterns.
     pub patterns: &'c Patterns,
 }
@@ -72,16 +79,14 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 let publish = super::remotes::publish(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
             }
+            Some(Written::Release(publish)) => {
+                let publish = release(&id, *publish, lookup, scope, cx);
+                resolved.insert(id, publish);
+            }
+            // Became a build before anything was resolved.
+            Some(Written::BinaryArchive(_)) => {}
             // Reported as not supported yet when they were read.
-            Some(
-                Written::Release(_)
-                | Written::BinaryArchive(_)
-                | Written::GenericPackage(_)
-                | Written::GitlabComponent(_)
-                | Written::Metadata(_)
-                | Written::Pages(_),
-            )
-            | None => {}
+            Some(Written::GenericPackage(_) | Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
         }
     }
     resolved

@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::build_cache::BuildCacheSection;
 use super::builder::BuilderSection;
 use super::builds::Builds;
-use super::later::{Ci, Forge, Release, Repo, Retention, Signing};
-use super::{Environment, Git, Publish, Registry, Remote, Security, Store, written};
+use super::later::{Ci, Retention, Signing};
+use super::{Environment, Forge, Git, Publish, Registry, Release, Remote, Repo, Security, Store, written};
 use crate::config::decode::{Cx, Decode, IdMap, Later, NameMap, Scalar};
 use crate::config::node::{Key, Node, Value};
 use crate::config::problem::Problem;
@@ -71,15 +71,15 @@ written! {
         /// What review asks for.
         security: Option<Security>,
         /// Forges by id.
-        forges: Option<Later<IdMap<Forge>>>,
+        forges: Option<IdMap<Forge>>,
         /// Repositories by id.
-        repos: Option<Later<IdMap<Repo>>>,
+        repos: Option<IdMap<Repo>>,
         /// What is kept.
         retention: Option<Later<Retention>>,
         /// Signing.
         signing: Option<Later<Signing>>,
         /// Releases in general.
-        release: Option<Later<Release>>,
+        release: Option<Release>,
         /// Generated CI files.
         ci: Option<Later<Ci>>,
         /// Places reached through adapters, by id.

@@ -2,8 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::later::{BinaryArchivePublish, ComponentPublish, MetadataPublish, PackagePublish, PagesPublish, ReleasePublish};
-use super::{RemotePublish, kinds, words, written};
+use super::later::{ComponentPublish, MetadataPublish, PackagePublish, PagesPublish};
+use super::{BinaryArchivePublish, ReleasePublish, RemotePublish, kinds, words, written};
 use crate::config::decode::{Cx, Decode, Later, OneOrMany};
 use crate::config::node::{Node, Value};
 use crate::config::span::{Spanned, Text};
@@ -17,11 +17,11 @@ kinds! {
         Remote(Box<RemotePublish>) = "remote",
         /// Images and built files in an artifact store.
         Store(Box<StorePublish>) = "store",
-        ; later
-        /// A release on a forge.
+        /// A release on forges, with built files.
         Release(Box<ReleasePublish>) = "release",
         /// An archive.
         BinaryArchive(Box<BinaryArchivePublish>) = "binary-archive",
+        ; later
         /// Files in a generic package registry.
         GenericPackage(Box<PackagePublish>) = "generic-package",
         /// A GitLab CI component.

@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::api::{Answer, Api};
 use super::asset::{AssetSource, StoredAsset};
 use super::error::{ForgeError, ForgeErrorKind};
-use super::names::{NameRules, Renaming};
 use super::port::{Flow, Forge, Place, Rules, TagTarget};
 use super::release::{Container, ReleaseSpec, StoredRelease};
-use crate::core::BoxFuture;
+use crate::core::{BoxFuture, NameRules};
 use crate::error::Kind;
 use crate::http::header::{self, HeaderName};
 use crate::http::{Body, Method, Replay, Request, StatusCode, Url};
@@ -77,8 +76,10 @@ impl GitHub {
             return Err(ForgeError::new(ForgeErrorKind::Rejected, text).hint("write `project: owner/name`"));
         };
         let (owner, name) = (owner.to_owned(), name.to_owned());
-        let api =
-            api.header(header::ACCEPT, "application/vnd.github+json").header(HeaderName::from_static("x-github-api-version"), API_VERSION);
+        let api = api
+            .paged_by_link()
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header(HeaderName::from_static("x-github-api-version"), API_VERSION);
         // REST API, "Upload a release asset"; "About releases": under 2 GiB each, up to 1 000 of them. The length of notes is
         // what the database takes.
         let rules = Rules {
@@ -88,7 +89,7 @@ impl GitHub {
             tells_digests: true,
             empty_assets: false,
             longest_notes: Some(125_000),
-            names: NameRules { renaming: Renaming::Dots, longest: 255 },
+            names: NameRules::GITHUB,
             uploads_at_a_time: 4,
         };
         Ok(Self { place, rules, api, uploads, owner, name })
@@ -261,7 +262,11 @@ impl Forge for GitHub {
 
     fn uploaded(&self, asset: &AssetSource, answer: &Answer) -> Result<StoredAsset, ForgeError> {
         match answer.status.as_u16() {
-            200..=299 => Ok(answer.json::<WireAsset>()?.into()),
+            // It is there; should the description be torn, looking tells the rest.
+            200..=299 => match answer.json::<WireAsset>() {
+                Ok(stored) => Ok(stored.into()),
+                Err(error) => Err(ForgeError { kind: ForgeErrorKind::Ambiguous, ..error }),
+            },
             // Somebody took the draft away, or our half of the file: what is there decides.
             404 => Err(ForgeError::new(ForgeErrorKind::Ambiguous, format!("{} answered 404 while {} was sent", self.place, asset.name))),
             _ => Err(self.refused(&format!("upload {} to {}", asset.name, self.place), answer)),
@@ -364,7 +369,8 @@ impl Forge for GitHub {
     fn make_tag<'a>(&'a self, name: &'a str, commit: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
             let document = json!({ "ref": format!("refs/tags/{name}"), "sha": commit });
-            let answer = self.api.write(Method::POST, self.url(&["git", "refs"], &[]), Some(&document), Replay::Once, cancel).await?;
+            // A tag is made once; the second time it exists, and looking tells whose it is.
+            let answer = self.api.write(Method::POST, self.url(&["git", "refs"], &[]), Some(&document), Replay::Safe, cancel).await?;
             if answer.status.is_success() { Ok(()) } else { Err(self.refused(&format!("make tag {name} at {}", self.place), &answer)) }
         })
     }

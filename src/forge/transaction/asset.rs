@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::making::{READ_BY, Shared};
+use super::making::{Making, READ_BY};
 use crate::core::BoxFuture;
 use crate::forge::asset::{AssetSource, AssetState, StoredAsset};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
@@ -10,7 +10,7 @@ use crate::forge::hash;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct AssetStep {
-    shared: Arc<Shared>,
+    shared: Arc<Making>,
     source: AssetSource,
     name: StepName,
     needs: Vec<StepName>,
@@ -18,14 +18,14 @@ pub(super) struct AssetStep {
 }
 
 impl AssetStep {
-    pub(super) fn new(shared: Arc<Shared>, source: AssetSource, draft: &StepName, destination: Option<String>) -> Self {
+    pub(super) fn new(shared: Arc<Making>, source: AssetSource, draft: &StepName, destination: Option<String>) -> Self {
         let name = StepName(format!("asset:{}/{}", shared.name, source.name));
         Self { shared, source, name, needs: vec![draft.clone()], destination }
     }
 
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
         let held = self.shared.stored(cx, &self.source.name).await?;
-        let sealed = self.shared.held(cx).await?.as_ref().is_some_and(Shared::is_sealed);
+        let sealed = self.shared.held(cx).await?.as_ref().is_some_and(Making::is_sealed);
         let Some(stored) = held else {
             return if sealed { Err(self.terminal("lacks it")) } else { Ok(Observation::Absent) };
         };

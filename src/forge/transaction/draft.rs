@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use super::making::{Found, READ_BY, Shared, look_later};
+use super::making::{Found, Making, READ_BY, look_later};
 use crate::core::BoxFuture;
+use crate::error::Kind;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::Flow;
 use crate::forge::release::StoredRelease;
-use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
+use crate::publish::{Cx, Inquiry, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
+
+/// Drafts that are begun when each time the answer is lost and nothing is there.
+const MOST_DRAFTS: usize = 3;
 
 pub(super) struct DraftStep {
-    shared: Arc<Shared>,
+    shared: Arc<Making>,
     name: StepName,
 }
 
 impl DraftStep {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Making>) -> Self {
         Self { name: StepName(format!("draft:{}", shared.name)), shared }
     }
 
@@ -38,7 +42,7 @@ impl DraftStep {
 
     /// The tag names our commit, or may be made.
     async fn check_tag(&self, cx: &Cx) -> Result<(), ForgeError> {
-        let Shared { forge, spec, .. } = &*self.shared;
+        let Making { forge, spec, .. } = &*self.shared;
         match forge.tag(&spec.tag, &cx.cancel).await? {
             Some(target) if target.commit == spec.commit => Ok(()),
             Some(target) => {
@@ -47,6 +51,11 @@ impl DraftStep {
             }
             None if spec.may_make_tag => Ok(()),
             None => {
+                // What a token may not see looks the same.
+                if let Some(problem) = forge.preflight(Inquiry::Login, &cx.cancel).await.problems.into_iter().next() {
+                    let kind = if problem.kind == Kind::Missing { ForgeErrorKind::Denied } else { ForgeErrorKind::Unavailable };
+                    return Err(ForgeError { hint: problem.hint, ..ForgeError::new(kind, problem.message) });
+                }
                 let text = format!("{} has no tag {}", forge.place(), spec.tag);
                 Err(ForgeError::new(ForgeErrorKind::Rejected, text).hint("push the tag there, and run publish again"))
             }
@@ -54,7 +63,7 @@ impl DraftStep {
     }
 
     fn foreign(&self, draft: &StoredRelease) -> ForgeError {
-        let Shared { forge, spec, name, .. } = &*self.shared;
+        let Making { forge, spec, name, .. } = &*self.shared;
         let page = draft.page.as_ref().map(|page| format!(" ({page})")).unwrap_or_default();
         let text = format!("{} has a draft of {} that somebody else made{page}", forge.place(), spec.tag);
         ForgeError::new(ForgeErrorKind::Conflict, text)
@@ -62,32 +71,27 @@ impl DraftStep {
     }
 
     async fn placed(&self, cx: &Cx) -> Result<Placed, ForgeError> {
-        let Shared { forge, spec, .. } = &*self.shared;
+        let Making { forge, spec, .. } = &*self.shared;
         let mut writes = 0;
-        let mut made = None;
-        if let Found::Nothing = self.shared.look(cx).await? {
-            writes += 1;
-            match forge.open(&self.shared.spec_over(""), &cx.cancel).await {
-                Ok(draft) => made = Some(draft),
-                Err(error) if error.is_settled_by_looking() => {}
-                Err(error) => return Err(error),
+        let mut made: Option<StoredRelease> = None;
+        let mut found = None;
+        for _ in 0..MOST_DRAFTS {
+            if let Found::Nothing = self.shared.look(cx).await? {
+                writes += 1;
+                match forge.open(&self.shared.spec_over(""), &cx.cancel).await {
+                    Ok(draft) => made = Some(draft),
+                    // The answer was lost; what is there tells whether it was made. Should a slow list hide it, a second one
+                    // is made and one of the two removed.
+                    Err(error) if error.is_settled_by_looking() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            found = self.settled(cx, made.as_ref()).await?;
+            if found.is_some() {
+                break;
             }
         }
-        // Two publishers may have made one each: the oldest is the draft, for both, and each takes its own other away.
-        let mut looks = 0;
-        let (held, further) = loop {
-            looks += 1;
-            match (self.shared.look(cx).await?, &made) {
-                (Found::Draft(held, further), _) => break (Some(held), further),
-                (Found::Visible(held), _) => break (Some(held), made.iter().cloned().collect()),
-                (Found::Foreign(draft), None) => return Err(self.foreign(&draft)),
-                (Found::Nothing | Found::Foreign(_), _) => {}
-            }
-            if !look_later(looks, &cx.cancel).await {
-                // What the forge answered when it was made counts; its list is slow today.
-                break (made.clone(), Vec::new());
-            }
-        };
+        let (held, further) = found.map_or((None, Vec::new()), |(held, further)| (Some(held), further));
         let Some(held) = held else {
             let text = format!("it is not known whether a draft of {} was made at {}", spec.tag, forge.place());
             return Err(ForgeError::new(ForgeErrorKind::Ambiguous, text).hint("run publish again; a draft that was made is found"));
@@ -102,6 +106,26 @@ impl DraftStep {
         }
         self.shared.hold(Some(held)).await;
         Ok(Placed { writes, ..Placed::default() })
+    }
+}
+
+impl DraftStep {
+    /// Two publishers may have made one each: the oldest is the draft, for both, and each takes its own other away. A list
+    /// that lags is waited for; in the end what the forge answered when the draft was made counts.
+    async fn settled(&self, cx: &Cx, made: Option<&StoredRelease>) -> Result<Option<(StoredRelease, Vec<StoredRelease>)>, ForgeError> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            match self.shared.look(cx).await? {
+                Found::Draft(held, further) => return Ok(Some((held, further))),
+                Found::Visible(held) => return Ok(Some((held, made.cloned().into_iter().collect()))),
+                Found::Foreign(draft) if made.is_none() => return Err(self.foreign(&draft)),
+                Found::Nothing | Found::Foreign(_) => {}
+            }
+            if !look_later(looks, &cx.cancel).await {
+                return Ok(made.map(|made| (made.clone(), Vec::new())));
+            }
+        }
     }
 }
 

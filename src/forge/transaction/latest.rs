@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::making::{READ_BY, Shared};
+use super::making::{Making, READ_BY};
 use crate::core::{BoxFuture, Version};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct LatestStep {
-    shared: Arc<Shared>,
+    shared: Arc<Making>,
     destination: String,
     name: StepName,
     needs: Vec<StepName>,
 }
 
 impl LatestStep {
-    pub(super) fn new(shared: Arc<Shared>, destination: &str, needs: Vec<StepName>) -> Self {
+    pub(super) fn new(shared: Arc<Making>, destination: &str, needs: Vec<StepName>) -> Self {
         Self { name: StepName(format!("latest:{destination}")), shared, destination: destination.to_owned(), needs }
     }
 

@@ -21,10 +21,10 @@ use crate::publish::Cx;
 pub(super) const READ_BY: &str = "release-api";
 
 /// Looks at something that was just written, before it counts as not there; lists lag behind.
-const LOOKS: u32 = 6;
+const LOOKS: u32 = 5;
 
 /// One release in the making.
-pub(super) struct Shared {
+pub(super) struct Making {
     pub(super) forge: Arc<dyn Forge>,
     pub(super) uploader: Uploader,
     /// What it shall be; its notes without markers.
@@ -57,7 +57,7 @@ pub(super) enum Found {
     Foreign(StoredRelease),
 }
 
-impl Shared {
+impl Making {
     pub(super) fn new(
         forge: Arc<dyn Forge>,
         uploader: Uploader,

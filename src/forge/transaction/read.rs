@@ -17,8 +17,14 @@ use crate::http;
 use crate::manifest::Destination;
 use crate::publish::{Cx, Depth, Reading};
 
-/// A release with its files, when it is visible.
-type Seen = Option<(StoredRelease, HashMap<String, StoredAsset>)>;
+/// A release, when it is visible.
+type Seen = Option<SeenRelease>;
+
+struct SeenRelease {
+    assets: HashMap<String, StoredAsset>,
+    /// Commit its tag names.
+    commit: Option<String>,
+}
 
 pub(super) struct Reader {
     forge: Arc<dyn Forge>,
@@ -42,12 +48,13 @@ impl Reader {
         match Kind::of(destination) {
             Some(Kind::Asset) => self.asset(cx, destination, depth).await,
             Some(Kind::Release) => {
-                let Some((_, there)) = &*self.release(cx, &destination.tag).await? else { return Ok(Reading::default()) };
+                let seen = self.release(cx, &destination.tag).await?;
+                let Some(SeenRelease { assets: there, commit }) = &*seen else { return Ok(Reading::default()) };
                 let expected = settings::of::<ReleaseSettings>(destination)?.assets;
                 let wrong = expected
                     .iter()
                     .find(|listed| there.get(&listed.name).is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false)));
-                Ok(whole(wrong.map(|listed| listed.name.clone())))
+                Ok(Reading { revision: commit.clone(), ..whole(wrong.map(|listed| listed.name.clone())) })
             }
             Some(Kind::Latest) => {
                 let wanted = settings::of::<LatestSettings>(destination)?.release;
@@ -77,7 +84,8 @@ impl Reader {
     }
 
     async fn asset(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
-        let Some((_, there)) = &*self.release(cx, &destination.tag).await? else { return Ok(Reading::default()) };
+        let seen = self.release(cx, &destination.tag).await?;
+        let Some(SeenRelease { assets: there, commit }) = &*seen else { return Ok(Reading::default()) };
         let stored = there.get(&asset_name(destination)).filter(|stored| stored.state == AssetState::Complete);
         let Some(stored) = stored else { return Ok(Reading::default()) };
         let expected: Option<Digest> = destination.digest.parse().ok();
@@ -87,7 +95,7 @@ impl Reader {
             (None, Some(size), Some(expected)) if size == destination.size && depth != Depth::Closure => expected,
             _ => hash::of_stored(&*self.forge, &self.http, stored, destination.size, &cx.cancel).await?,
         };
-        Ok(Reading { digest: Some(digest), ..Reading::default() })
+        Ok(Reading { digest: Some(digest), revision: commit.clone(), ..Reading::default() })
     }
 
     async fn release(&self, cx: &Cx, tag: &str) -> Result<Arc<Seen>, ForgeError> {
@@ -100,7 +108,8 @@ impl Reader {
             None => None,
             Some(release) => {
                 let assets = self.forge.assets(&release.container, &cx.cancel).await?;
-                Some((release, assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect()))
+                let commit = self.forge.tag(tag, &cx.cancel).await?.map(|target| target.commit);
+                Some(SeenRelease { assets: assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect(), commit })
             }
         };
         let found = Arc::new(found);

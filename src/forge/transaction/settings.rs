@@ -24,6 +24,9 @@ pub struct ReleaseSettings {
     pub may_make_tag: bool,
     /// Everything that must be attached before it is visible.
     pub assets: Vec<ListedAsset>,
+    /// What a plan says is still to be made of it; gone when it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub making: Option<Value>,
 }
 
 /// A file of a release.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::asset::AssetStep;
 use super::draft::DraftStep;
 use super::latest::LatestStep;
-use super::making::Shared;
+use super::making::Making;
 use super::read::Reader;
 use super::rolling::RollingTagStep;
 use super::settings::{self, LatestSettings, ReleaseSettings, RollingTagSettings};
@@ -76,12 +76,12 @@ impl ReleaseTarget {
     }
 
     fn release_steps(&self, destination: &Destination, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
-        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets } = match settings::of(destination) {
+        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, making: _ } = match settings::of(destination) {
             Ok(settings) => settings,
             Err(error) => return vec![Box::new(Refused::new(&destination.name, error))],
         };
         let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag, title, notes, prerelease };
-        let shared = Arc::new(Shared::new(Arc::clone(&self.forge), self.uploader.clone(), spec, assets.clone(), destination.name.clone()));
+        let shared = Arc::new(Making::new(Arc::clone(&self.forge), self.uploader.clone(), spec, assets.clone(), destination.name.clone()));
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
         let draft = DraftStep::new(Arc::clone(&shared));
         let draft_name = draft.name().clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::making::{READ_BY, Shared, look_later};
+use super::making::{Making, READ_BY, look_later};
 use crate::core::BoxFuture;
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
@@ -11,13 +11,13 @@ use crate::forge::release::StoredRelease;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct VisibleStep {
-    shared: Arc<Shared>,
+    shared: Arc<Making>,
     name: StepName,
     needs: Vec<StepName>,
 }
 
 impl VisibleStep {
-    pub(super) fn new(shared: Arc<Shared>, needs: Vec<StepName>) -> Self {
+    pub(super) fn new(shared: Arc<Making>, needs: Vec<StepName>) -> Self {
         Self { name: StepName(format!("release:{}", shared.name)), shared, needs }
     }
 

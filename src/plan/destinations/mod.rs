@@ -2,8 +2,11 @@
 //! this one asks them in document order and sees to it that no destination has two sources.
 
 mod registry;
+mod release;
 mod remote;
 mod store;
+
+pub use release::Making;
 
 use std::collections::HashMap;
 
@@ -52,6 +55,13 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
             PublishKind::Registry(kind) => registry::fan_out(inputs, scope, &entry, kind),
             PublishKind::Remote(kind) => remote::fan_out(inputs, scope, &entry, kind, files),
             PublishKind::Store(kind) => store::fan_out(inputs, scope, &entry, kind, files),
+            PublishKind::Release(kind) => match release::not_here(inputs, kind) {
+                Some(why) => {
+                    placement.skipped.push(Skipped { publish: publish.id.clone(), why });
+                    continue;
+                }
+                None => release::fan_out(inputs, scope, &entry, kind, files),
+            },
         };
         for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
             let Found { destination, target, named_by } = found;

@@ -88,7 +88,7 @@ pub async fn upload(forge: &GitHub, at: At<'_>, release: u64, asked: &mut Asked)
     };
     for one in &mut release.assets {
         if one.id == id {
-            (one.uploaded, one.size, one.digest) = (true, size, Some(digest.clone()));
+            (one.uploaded, one.size, one.digest) = (true, size, forge.options.digests.then(|| digest.clone()));
         }
     }
     let release = release.clone();

@@ -23,6 +23,8 @@ pub struct Options {
     pub most_assets: usize,
     /// How far reads lag behind writes.
     pub lags: Lags,
+    /// Files tell their SHA-256; servers before 3.18 do not.
+    pub digests: bool,
     /// Bytes of files are given by a redirect to this origin, which must lead here too (`http://localhost:PORT`), as GitHub
     /// redirects to its storage. Without it they are given directly.
     pub storage: bool,
@@ -39,6 +41,7 @@ impl Options {
             largest_asset: (2 << 30) - 1,
             most_assets: 1000,
             lags: Lags::default(),
+            digests: true,
             storage: false,
         }
     }

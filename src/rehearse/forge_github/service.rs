@@ -133,8 +133,12 @@ impl GitHub {
                 match (method, rest) {
                     ("DELETE", ["releases", id]) => id.parse().map_or_else(|_| not_found(), |id| releases::delete(repo, id)),
                     ("POST", ["git", "refs"]) => refs::create(at, repo, rules, document),
-                    ("PATCH", ["git", "refs", "tags", tag]) => refs::update(at, repo, rules, tag, document),
-                    ("DELETE", ["git", "refs", "tags", tag]) => refs::delete(repo, rules, tag),
+                    // A reference is one parameter: its slash comes escaped, or as it is.
+                    (method, ["git", "refs", name @ ..]) => match name.join("/").strip_prefix("tags/") {
+                        Some(tag) if method == "PATCH" => refs::update(at, repo, rules, tag, document),
+                        Some(tag) if method == "DELETE" => refs::delete(repo, rules, tag),
+                        _ => not_found(),
+                    },
                     _ => not_found(),
                 }
             }

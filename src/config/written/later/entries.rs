@@ -1,6 +1,6 @@
 //! Kinds of builds and publish entries, and keys of those that exist.
 
-use super::{Condition, Retention, written};
+use super::{Condition, written};
 use crate::config::decode::OneOrMany;
 use crate::config::span::Text;
 
@@ -39,60 +39,6 @@ written! {
         trivy: Option<bool>,
         /// Grype.
         grype: Option<bool>,
-    }
-}
-
-written! {
-    /// A release on a forge. Not supported yet.
-    ReleasePublish {
-        /// Ids of `repos`.
-        repos: OneOrMany<Text>,
-        /// Tag template off tag pipelines.
-        tag: Option<Text>,
-        /// latest, prerelease, unspecified.
-        r#type: Option<Text>,
-        /// Notes.
-        notes: Option<Notes>,
-        /// Rolling tags.
-        aliases: Option<Vec<Text>>,
-        /// Archive build.
-        archives: Option<OneOrMany<Text>>,
-        /// When it applies.
-        when: Option<OneOrMany<Condition>>,
-        /// What to keep.
-        retention: Option<Retention>,
-        /// A failure fails the run.
-        required: Option<bool>,
-    }
-}
-
-written! {
-    /// Where notes come from.
-    Notes {
-        /// commits or a file.
-        from: Option<Text>,
-        /// conventional.
-        group_by: Option<Text>,
-    }
-}
-
-written! {
-    /// An archive. Not supported yet.
-    BinaryArchivePublish {
-        /// Build id.
-        build: Text,
-        /// Program name.
-        binary_name: Option<Text>,
-        /// auto, tar.gz, zip, binary.
-        format: Option<Text>,
-        /// Name template.
-        name: Option<Text>,
-        /// Files added.
-        include: Option<Vec<Text>>,
-        /// Write checksums.
-        checksums: Option<bool>,
-        /// When it applies.
-        when: Option<OneOrMany<Condition>>,
     }
 }
 

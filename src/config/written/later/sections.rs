@@ -8,38 +8,6 @@ use crate::config::node::{Node, Value};
 use crate::config::span::Text;
 
 written! {
-    /// A forge. Not supported yet.
-    Forge {
-        /// gitlab, github, gitea, forgejo.
-        provider: Text,
-        /// Web address.
-        url: Text,
-        /// Prefix of the credential variables.
-        credentials: Option<Text>,
-    }
-}
-
-written! {
-    /// A repository on a forge. Not supported yet.
-    Repo {
-        /// Id of `forges`.
-        forge: Text,
-        /// Project path.
-        project: Text,
-        /// primary, mirror, publish-origin.
-        roles: Option<Vec<Text>>,
-        /// Branches with a meaning.
-        branches: Option<RepoBranches>,
-        /// Directory of the primary.
-        worktree: Option<Text>,
-        /// Ref.
-        r#ref: Option<Text>,
-        /// What is kept in step.
-        sync: Option<Sync>,
-    }
-}
-
-written! {
     /// Branches with a meaning.
     RepoBranches {
         /// Default branch.
@@ -242,22 +210,6 @@ written! {
         issuer: Option<Text>,
         /// Identity.
         identity: Option<Text>,
-    }
-}
-
-written! {
-    /// Releases in general. Not supported yet.
-    Release {
-        /// Whether at all.
-        enabled: Option<bool>,
-        /// A failure fails the run.
-        required: Option<bool>,
-        /// Add the security summary.
-        security_summary: Option<Scalar>,
-        /// Add links to registries.
-        registry_links: Option<bool>,
-        /// Add links to catalogs.
-        catalog_links: Option<bool>,
     }
 }
 

@@ -1,6 +1,10 @@
 //! Our part of a release's notes. It stands between two markers; what people write outside them is theirs, and survives
 //! every publish. The first marker also says that we made the release.
 
+mod compose;
+
+pub use compose::{Change, downloads, images, of_changelog, of_changes};
+
 /// What our part begins with. An HTML comment: no forge shows it.
 pub const BEGIN: &str = "<!-- stagefreight:notes -->";
 

@@ -1,4 +1,4 @@
-//! What forges make of the names of files, so that it is known before anything is sent.
+//! What forges make of the names of released files, so that it is known before anything is built or sent.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,22 @@ pub enum Renaming {
 }
 
 impl NameRules {
+    /// GitHub's (REST API, "Upload a release asset").
+    pub const GITHUB: Self = Self { renaming: Renaming::Dots, longest: 255 };
+    /// GitLab's, for package files and direct asset paths.
+    pub const GITLAB: Self = Self { renaming: Renaming::Dashes, longest: 255 };
+    /// Gitea's and Forgejo's.
+    pub const GITEA: Self = Self { renaming: Renaming::None, longest: 255 };
+
+    /// Those of a provider, as the config names it.
+    pub fn of_provider(name: &str) -> Self {
+        match name {
+            "gitlab" => Self::GITLAB,
+            "gitea" | "forgejo" => Self::GITEA,
+            _ => Self::GITHUB,
+        }
+    }
+
     /// The name a file has there. Never empty.
     pub fn kept(&self, name: &str) -> String {
         let kept = match self.renaming {
@@ -75,7 +91,7 @@ pub fn collisions<'a>(names: impl IntoIterator<Item = &'a str>, rules: &NameRule
 mod tests {
     use super::*;
 
-    const GITHUB: NameRules = NameRules { renaming: Renaming::Dots, longest: 255 };
+    const GITHUB: NameRules = NameRules::GITHUB;
 
     #[test]
     fn github_renames_what_it_does_not_keep() {

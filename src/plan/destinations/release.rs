@@ -1,0 +1,235 @@
+//! Entries of kind `release`: fanned out over repositories; each gets the release itself, its files, and the names that
+//! move with it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::Inputs;
+use super::super::files::{FileStep, StepWork};
+use super::super::template::Scope;
+use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
+use super::{Entry, Found};
+use crate::config::{Forge, ForgeProvider, NotesSource, ReleasePublish, ReleaseType, Repo, TagPolicy};
+use crate::core::asset_names::collisions;
+use crate::core::{HostOptions, NameRules, Rendition};
+use crate::error::{Error, Result};
+
+/// What is still to be made of a release when it is planned: its notes and the list of its files. It stands under
+/// `making` in the settings of its destination, and is gone when it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Making {
+    /// `commits`, `tag`, or a file of the repository.
+    pub notes_from: String,
+    /// Commits are grouped by kind.
+    pub grouped: bool,
+    /// Notes name published images.
+    pub image_links: bool,
+    /// SHA256SUMS is attached.
+    pub checksums: bool,
+    /// What the forge makes of names of files.
+    pub provider: String,
+}
+
+/// Why there is no release in this pipeline, where that is nobody's mistake.
+pub(super) fn not_here(inputs: &Inputs<'_>, kind: &ReleasePublish) -> Option<String> {
+    if !inputs.config.release.enabled {
+        return Some("releases are switched off: `release: { enabled: false }`".to_owned());
+    }
+    let off_tags = inputs.context.tag.is_none() && kind.tag.is_none();
+    off_tags.then(|| "this is no tag pipeline, and the entry has no `tag` for others".to_owned())
+}
+
+pub(super) fn fan_out(
+    inputs: &Inputs<'_>,
+    scope: &Scope<'_>,
+    entry: &Entry<'_>,
+    kind: &ReleasePublish,
+    files: &[FileStep],
+) -> Result<Vec<Found>> {
+    let ReleasePublish { repos, tag: template, title, kind: release_type, notes, grouped, aliases, builds, checksums } = kind;
+    let tag = match (&inputs.context.tag, template) {
+        (Some(tag), _) => tag.clone(),
+        (None, Some(template)) => scope.text(template).map_err(|error| error.context(format!("tag `{template}`")))?,
+        (None, None) => return Ok(Vec::new()),
+    };
+    git_ref(&tag)?;
+    let title = match title {
+        Some(title) => scope.text(title).map_err(|error| error.context(format!("title `{title}`")))?,
+        None => tag.clone(),
+    };
+    let version = scope.version;
+    let prerelease = match release_type {
+        ReleaseType::Latest => false,
+        ReleaseType::Prerelease => true,
+        ReleaseType::Unspecified => version.is_some_and(|version| version.prerelease) || inputs.context.tag.is_none(),
+    };
+    let assets = assets_of(files, builds);
+    let mut found = Vec::new();
+    for id in repos {
+        let (repo, forge) = place_of(inputs, id)?;
+        let rules = NameRules::of_provider(forge.provider.name());
+        check_names(&assets, &rules, &repo.id)?;
+        let host = host_of(forge);
+        let at = format!("{host}/{}", repo.project);
+        let base = PlannedDestination {
+            name: format!("{at}@{tag}"),
+            kind: "release".to_owned(),
+            target: repo.id.clone(),
+            publish: entry.publish.id.clone(),
+            build: String::new(),
+            artifact: None,
+            settings: None,
+            host: host.clone(),
+            path: repo.project.clone(),
+            tag: tag.clone(),
+            policy: TagPolicy::Immutable,
+            required: entry.publish.required && repo.required,
+            requires: WrittenRequirements::default(),
+            rendition: Rendition::default(),
+            why: entry.why.to_owned(),
+        };
+        let mut add = |destination: PlannedDestination| {
+            found.push(Found { destination, target: target(repo, forge, &host), named_by: format!("repository `{}`", repo.id) });
+        };
+        for (build, artifact, name) in &assets {
+            let destination = PlannedDestination {
+                name: format!("{at}@{tag}/{}", rules.kept(name)),
+                kind: "release_asset".to_owned(),
+                build: build.clone(),
+                artifact: Some(artifact.clone()),
+                ..base.clone()
+            };
+            add(destination);
+        }
+        let making = Making {
+            notes_from: match notes {
+                NotesSource::Commits => "commits".to_owned(),
+                NotesSource::Tag => "tag".to_owned(),
+                NotesSource::File(path) => path.clone(),
+            },
+            grouped: *grouped,
+            image_links: inputs.config.release.registry_links,
+            checksums: *checksums,
+            provider: forge.provider.name().to_owned(),
+        };
+        let settings = json!({
+            "title": title,
+            "notes": "",
+            "prerelease": prerelease,
+            "commit": scope.commit,
+            // Mirrors get the tag with the release; at home it is what the pipeline runs for.
+            "may_make_tag": inputs.context.tag.is_none() || !repo.primary,
+            "assets": [],
+            "making": making,
+        });
+        add(PlannedDestination { settings: Some(settings), ..base.clone() });
+        // Only GitHub has a release that is the latest by name; elsewhere it is the youngest.
+        if !prerelease && matches!(forge.provider, ForgeProvider::Github | ForgeProvider::Embedded) {
+            add(PlannedDestination {
+                name: format!("{at}#latest"),
+                kind: "release_latest".to_owned(),
+                settings: Some(json!({ "release": tag })),
+                policy: TagPolicy::Forward,
+                ..base.clone()
+            });
+        }
+        for alias in aliases {
+            let name = scope.text(&alias.template).map_err(|error| error.context(format!("alias `{}`", alias.template)))?;
+            git_ref(&name)?;
+            if name == tag {
+                continue;
+            }
+            add(PlannedDestination {
+                name: format!("{at}@{name}"),
+                kind: "release_tag".to_owned(),
+                tag: name,
+                settings: Some(json!({ "release": tag, "commit": scope.commit })),
+                policy: alias.policy,
+                ..base.clone()
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> {
+    let undefined = |what: &str, id: &str| Error::usage(format!("{what} `{id}` is not defined")).hint(format!("define it in `{what}s`"));
+    let repo = inputs.config.repos.get(id).ok_or_else(|| undefined("repo", id))?;
+    let forge = inputs.config.forges.get(&repo.forge).ok_or_else(|| undefined("forge", &repo.forge))?;
+    Ok((repo, forge))
+}
+
+/// Build, artifact id and file name of everything the builds make.
+fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, String, String)> {
+    let mut assets = Vec::new();
+    for step in files.iter().filter(|step| builds.contains(&step.build)) {
+        let mut add = |artifact: String, name: String| assets.push((step.build.clone(), artifact, name));
+        match &step.work {
+            StepWork::Archive(_) => add(step.id(), step.name.clone()),
+            // Programs for several platforms have one file name; the artifact's tells them apart.
+            StepWork::Binary(program) => {
+                let windows = program.file.ends_with(".exe") && !step.name.ends_with(".exe");
+                add(step.id(), if windows { format!("{}.exe", step.name) } else { step.name.clone() });
+            }
+            StepWork::Command(command) => {
+                for output in &command.outputs {
+                    if let (Some(artifact), Some(name)) = (output.artifact(), &output.name) {
+                        add(artifact, name.rsplit('/').next().unwrap_or(name).to_owned());
+                    }
+                }
+            }
+        }
+    }
+    assets
+}
+
+fn check_names(assets: &[(String, String, String)], rules: &NameRules, repo: &str) -> Result<()> {
+    for (_, artifact, name) in assets {
+        if let Some(why) = rules.refuse(name) {
+            return Err(Error::usage(format!("{artifact} cannot be attached: {why}")).hint("give the archive another `name`"));
+        }
+    }
+    let names = assets.iter().map(|(_, _, name)| name.as_str()).chain(["SHA256SUMS"]);
+    if let Some((kept, one, other)) = collisions(names, rules).into_iter().next() {
+        let text = format!("`{one}` and `{other}` would both be called {kept} at repository `{repo}`");
+        return Err(Error::usage(text).hint("give one of the archives another `name`"));
+    }
+    Ok(())
+}
+
+/// What git allows in the name of a tag (`git check-ref-format`), and what no URL stumbles over.
+fn git_ref(tag: &str) -> Result<()> {
+    let bad = tag.is_empty()
+        || tag.len() > 200
+        || tag.starts_with(['-', '/', '.'])
+        || tag.ends_with(['/', '.'])
+        || tag.contains("..")
+        || tag.contains("//")
+        || tag.contains("@{")
+        || tag.split('/').any(|part| part.starts_with('.') || part.ends_with(".lock"))
+        || tag.chars().any(|ch| ch.is_control() || ch.is_whitespace() || "~^:?*[\\".contains(ch));
+    if bad {
+        return Err(Error::usage(format!("`{}` cannot be a git tag", tag.escape_debug())).hint("see `git check-ref-format`"));
+    }
+    Ok(())
+}
+
+/// Host, port and path prefix of a forge's address.
+fn host_of(forge: &Forge) -> String {
+    forge.url.split_once("://").map_or(forge.url.as_str(), |(_, rest)| rest).to_owned()
+}
+
+fn target(repo: &Repo, forge: &Forge, host: &str) -> PlannedTarget {
+    PlannedTarget {
+        name: repo.id.clone(),
+        kind: "release".to_owned(),
+        provider: forge.provider.name().to_owned(),
+        host: host.to_owned(),
+        plain_http: forge.url.starts_with("http://"),
+        credentials: forge.credentials.clone(),
+        ca_file: forge.ca_file.clone(),
+        options: HostOptions::default(),
+        settings: Some(json!({ "forge": forge.id, "url": forge.url, "project": repo.project })),
+    }
+}

@@ -1,0 +1,14 @@
+//! Releases on GitHub, against the embedded one, whose every exchange is held to GitHub's own API description.
+
+#[path = "forge_github/cli.rs"]
+mod cli;
+#[path = "forge_github/crash.rs"]
+mod crash;
+#[path = "forge_github/faults.rs"]
+mod faults;
+#[path = "forge_github/openapi.rs"]
+mod openapi;
+#[path = "forge_github/rows.rs"]
+mod rows;
+#[path = "forge_github/scene.rs"]
+mod scene;
