@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::credentials::{self, Wanted};
-use super::error::{ForgeError, ForgeErrorKind};
+use super::gitea::Gitea;
 use super::github::{self, GitHub};
+use super::gitlab::Gitlab;
 use super::pace::Pace;
+use super::packages::{FileHost, GiteaPackages, GitlabPackages, HttpPut, Login, PackageTarget};
 use super::port::{Forge, Place, Provider};
 use super::transaction::ReleaseTarget;
 use super::upload::Uploader;
@@ -21,10 +23,13 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::http::{self, Url};
 use crate::manifest::DestinationTarget;
-use crate::world::World;
+use crate::world::{Environment, World};
 
 /// The provider of the forge of our own, which is started for the run.
 pub const EMBEDDED: &str = "embedded";
+
+/// The provider of servers that take PUT.
+pub const HTTP: &str = "http";
 
 /// Bytes are counted over windows of this length: an upload that stands still is cut within two of them.
 const STALL_WINDOW: Duration = Duration::from_secs(15);
@@ -96,27 +101,54 @@ impl Forges {
             None => named.clone(),
         };
         let host = self.host(&settings.forge, target, provider, workspace)?;
-        let wanted = Wanted { provider, url: &named, prefix: target.credentials.as_deref() };
+        let api = |base: Url| self.api(&host, base, provider, &named, target, embedded);
+        let place = Place { provider, host: target.host.clone(), project: settings.project };
+        let forge: Arc<dyn Forge> = match provider {
+            Provider::Github => {
+                let (base, uploads) = github::addresses(&url);
+                Arc::new(GitHub::new(place, api(base), uploads)?)
+            }
+            Provider::Gitlab => Arc::new(Gitlab::new(place, api(below(&url, "v4")), &url)),
+            Provider::Gitea | Provider::Forgejo => Arc::new(Gitea::new(place, api(below(&url, "v1")), &url)),
+        };
+        let uploader = Uploader::new(host.http, host.pace, forge.rules().uploads_at_a_time, self.events.clone());
+        Ok(ReleaseTarget::new(target.name.clone(), forge, uploader, workspace))
+    }
+
+    /// A place for files as a place to publish to: generic packages of a project, or a server that takes PUT.
+    pub fn packages(&mut self, target: &DestinationTarget, workspace: &Path) -> Result<PackageTarget> {
+        let settings = ProjectSettings::of(target)?;
+        let url = Url::parse(&settings.url)
+            .map_err(|error| Error::usage(format!("the address of `{}` cannot be used", settings.forge)).because(&error))?;
+        if target.provider == HTTP {
+            let host = self.host(&format!("files:{}", settings.forge), target, Provider::Gitea, workspace)?;
+            let (login, variables) = login_of(&self.world.env, target.credentials.as_deref());
+            return Ok(PackageTarget::new(target.name.clone(), Arc::new(HttpPut::new(url, host.http, &login, variables))));
+        }
+        let provider = Provider::of_name(&target.provider).filter(|provider| *provider != Provider::Github).ok_or_else(|| {
+            Error::usage(format!("`{}` is of provider {}, which has no generic packages", settings.forge, target.provider))
+        })?;
+        let host = self.host(&settings.forge, target, provider, workspace)?;
+        let place = Place { provider, host: target.host.clone(), project: settings.project };
+        let files: Arc<dyn FileHost> = if provider == Provider::Gitlab {
+            let api = self.api(&host, below(&url, "v4"), provider, &url, target, false);
+            Arc::new(GitlabPackages::new(Arc::new(Gitlab::new(place, api, &url)), host.http))
+        } else {
+            Arc::new(GiteaPackages::new(&place, self.api(&host, below(&url, "v1"), provider, &url, target, false), &url))
+        };
+        Ok(PackageTarget::new(target.name.clone(), files))
+    }
+
+    /// The API at an address, with the token of the forge at `named`. One that is missing is said when it is needed.
+    fn api(&self, host: &Host, base: Url, provider: Provider, named: &Url, target: &DestinationTarget, embedded: bool) -> Api {
+        let wanted = Wanted { provider, url: named, prefix: target.credentials.as_deref() };
         let (token, missing) = match credentials::find(&self.world.env, &wanted) {
             _ if embedded => (None, None),
             Ok(token) => (token, None),
             Err(missing) => (None, Some(missing)),
         };
         let denied = credentials::hint(provider, target.credentials.as_deref());
-        let place = Place { provider, host: target.host.clone(), project: settings.project };
-        let forge: Arc<dyn Forge> = match provider {
-            Provider::Github => {
-                let (api, uploads) = github::addresses(&url);
-                let api = Api::new(host.http.clone(), api, token, Arc::clone(&host.pace), denied).missing(missing);
-                Arc::new(GitHub::new(place, api, uploads)?)
-            }
-            Provider::Gitlab | Provider::Gitea | Provider::Forgejo => {
-                let text = format!("releases at {} are not supported yet", provider.name());
-                return Err(ForgeError::new(ForgeErrorKind::Rejected, text).into());
-            }
-        };
-        let uploader = Uploader::new(host.http, host.pace, forge.rules().uploads_at_a_time, self.events.clone());
-        Ok(ReleaseTarget::new(target.name.clone(), forge, uploader, workspace))
+        Api::new(host.http.clone(), base, token, Arc::clone(&host.pace), denied).missing(missing)
     }
 
     fn host(&mut self, forge: &str, target: &DestinationTarget, provider: Provider, workspace: &Path) -> Result<Host> {
@@ -146,6 +178,30 @@ impl Forges {
         self.hosts.insert(forge.to_owned(), host.clone());
         Ok(host)
     }
+}
+
+/// `…/api/VERSION`.
+fn below(url: &Url, version: &str) -> Url {
+    let mut url = url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["api", version]);
+    }
+    url
+}
+
+/// Who we are at a server that takes PUT, and the names of the variables that say so.
+fn login_of(env: &Environment, prefix: Option<&str>) -> (Login, String) {
+    let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) else {
+        return (Login::Anonymous, "`credentials: NAME` in the config, and NAME_TOKEN,".to_owned());
+    };
+    let prefix = prefix.to_ascii_uppercase();
+    let secret = ["TOKEN", "PASS", "PASSWORD"].iter().find_map(|kind| env.secret(&format!("{prefix}_{kind}")));
+    let login = match (env.get(&format!("{prefix}_USER")), secret) {
+        (Some(user), Some(secret)) => Login::Basic { user: user.to_owned(), secret },
+        (None, Some(secret)) => Login::Bearer(secret),
+        (_, None) => Login::Anonymous,
+    };
+    (login, format!("{prefix}_USER and {prefix}_TOKEN"))
 }
 
 impl std::fmt::Debug for Forges {

@@ -60,6 +60,8 @@ pub struct StoredRelease {
     pub created: Option<String>,
     /// Where people look at it.
     pub page: Option<Url>,
+    /// Names of the files it shows, where those are not simply what its container holds (GitLab's links).
+    pub listed: Option<Vec<String>>,
 }
 
 impl StoredRelease {

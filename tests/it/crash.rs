@@ -16,11 +16,11 @@ use crate::faults::{readback, row};
 use crate::support::Sf;
 use crate::support::release::Registries;
 
-const POINT: &str = "SF_TEST_CRASH_POINT";
+pub(crate) const POINT: &str = "SF_TEST_CRASH_POINT";
 const HOSTS: &str = "SF_TEST_CRASH_HOSTS";
 
 /// Ends the process, as the machine would, at the n-th moment of a kind.
-struct Killer {
+pub(crate) struct Killer {
     moment: Moment,
     left: AtomicU64,
 }
@@ -47,7 +47,7 @@ impl Sink for Killer {
 }
 
 impl Killer {
-    fn at(point: &str) -> Self {
+    pub(crate) fn at(point: &str) -> Self {
         let (moment, left) = point.split_once(':').expect("moment:number");
         let moment = match moment {
             "request" => Moment::Request,

@@ -67,6 +67,7 @@ impl From<WireRelease> for StoredRelease {
             target: wire.target_commitish,
             created: wire.created_at,
             page: wire.html_url,
+            listed: None,
         }
     }
 }

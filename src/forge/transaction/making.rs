@@ -34,6 +34,7 @@ pub(super) struct Making {
     /// Name of its destination, which decisions name.
     pub(super) name: String,
     state: Mutex<State>,
+    looking: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -65,7 +66,7 @@ impl Making {
         expected: Vec<ListedAsset>,
         name: impl Into<String>,
     ) -> Self {
-        Self { forge, uploader, spec, expected, name: name.into(), state: Mutex::default() }
+        Self { forge, uploader, spec, expected, name: name.into(), state: Mutex::default(), looking: Mutex::default() }
     }
 
     /// Looks what is there for the tag. A draft counts as ours when it carries our marker, or somebody decided so.
@@ -105,7 +106,7 @@ impl Making {
     pub(super) async fn hold(&self, release: Option<StoredRelease>) {
         let mut state = self.state.lock().await;
         let same = |one: &Option<StoredRelease>| one.as_ref().map(|held| &held.container) == release.as_ref().map(|held| &held.container);
-        if !state.held.as_ref().is_some_and(same) {
+        if state.held.as_ref().is_some_and(|known| !same(known)) {
             state.assets = None;
         }
         state.held = Some(release);
@@ -113,6 +114,8 @@ impl Making {
 
     /// The release or draft, looked for when nobody has yet.
     pub(super) async fn held(&self, cx: &Cx) -> Result<Option<StoredRelease>, ForgeError> {
+        // Steps that begin together ask once.
+        let _one = self.looking.lock().await;
         let known = self.state.lock().await.held.clone();
         match known {
             Some(held) => Ok(held),
@@ -189,6 +192,12 @@ impl Making {
             Some(stored) if stored.holds(listed.size, &listed.sha256) == Some(false) => Some((listed, Some(stored))),
             Some(_) => None,
         })
+    }
+
+    /// The first expected file that a visible release does not show, where showing it is a thing of its own.
+    pub(super) fn first_unlisted(&self, held: &StoredRelease) -> Option<&str> {
+        let listed = held.listed.as_ref()?;
+        self.expected.iter().map(|expected| expected.name.as_str()).find(|name| !listed.iter().any(|known| known == name))
     }
 
     /// The specification with the notes as they shall stand in a body that says `before` now.

@@ -16,3 +16,4 @@ mod visible;
 
 pub use settings::{LatestSettings, ListedAsset, ReleaseSettings, RollingTagSettings};
 pub use target::{Kind, ReleaseTarget};
+pub(super) use target::{Refused, media_type};

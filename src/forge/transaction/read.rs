@@ -24,6 +24,8 @@ struct SeenRelease {
     assets: HashMap<String, StoredAsset>,
     /// Commit its tag names.
     commit: Option<String>,
+    /// Names of the files it shows, where that is a thing of its own.
+    listed: Option<Vec<String>>,
 }
 
 pub(super) struct Reader {
@@ -49,11 +51,13 @@ impl Reader {
             Some(Kind::Asset) => self.asset(cx, destination, depth).await,
             Some(Kind::Release) => {
                 let seen = self.release(cx, &destination.tag).await?;
-                let Some(SeenRelease { assets: there, commit }) = &*seen else { return Ok(Reading::default()) };
+                let Some(SeenRelease { assets: there, commit, listed: shown }) = &*seen else { return Ok(Reading::default()) };
                 let expected = settings::of::<ReleaseSettings>(destination)?.assets;
-                let wrong = expected
-                    .iter()
-                    .find(|listed| there.get(&listed.name).is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false)));
+                let is_shown = |name: &String| shown.as_ref().is_none_or(|names| names.contains(name));
+                let wrong = expected.iter().find(|listed| {
+                    let held = there.get(&listed.name);
+                    !is_shown(&listed.name) || held.is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false))
+                });
                 Ok(Reading { revision: commit.clone(), ..whole(wrong.map(|listed| listed.name.clone())) })
             }
             Some(Kind::Latest) => {
@@ -85,7 +89,7 @@ impl Reader {
 
     async fn asset(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
         let seen = self.release(cx, &destination.tag).await?;
-        let Some(SeenRelease { assets: there, commit }) = &*seen else { return Ok(Reading::default()) };
+        let Some(SeenRelease { assets: there, commit, listed: _ }) = &*seen else { return Ok(Reading::default()) };
         let stored = there.get(&asset_name(destination)).filter(|stored| stored.state == AssetState::Complete);
         let Some(stored) = stored else { return Ok(Reading::default()) };
         let expected: Option<Digest> = destination.digest.parse().ok();
@@ -109,7 +113,8 @@ impl Reader {
             Some(release) => {
                 let assets = self.forge.assets(&release.container, &cx.cancel).await?;
                 let commit = self.forge.tag(tag, &cx.cancel).await?.map(|target| target.commit);
-                Some(SeenRelease { assets: assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect(), commit })
+                let assets = assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect();
+                Some(SeenRelease { assets, commit, listed: release.listed })
             }
         };
         let found = Arc::new(found);

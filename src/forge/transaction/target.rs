@@ -155,7 +155,7 @@ pub(super) fn asset_name(destination: &Destination) -> String {
 }
 
 /// Media types of what is attached. Browsers and `file` know the rest by themselves.
-fn media_type(name: &str) -> &'static str {
+pub(in crate::forge) fn media_type(name: &str) -> &'static str {
     let name = name.to_ascii_lowercase();
     match name.rsplit_once('.').map_or("", |(_, end)| end) {
         "gz" | "tgz" => "application/gzip",
@@ -228,14 +228,14 @@ impl Target for ReleaseTarget {
 }
 
 /// A destination that cannot be, said where everything else is said.
-struct Refused {
+pub(in crate::forge) struct Refused {
     name: StepName,
     destination: String,
     error: ForgeError,
 }
 
 impl Refused {
-    fn new(destination: &str, error: ForgeError) -> Self {
+    pub(in crate::forge) fn new(destination: &str, error: ForgeError) -> Self {
         Self { name: StepName(format!("refused:{destination}")), destination: destination.to_owned(), error }
     }
 }

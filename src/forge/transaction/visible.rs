@@ -1,5 +1,6 @@
 //! The step that makes a release visible, when everything is there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::making::{Making, READ_BY, look_later};
@@ -29,6 +30,9 @@ impl VisibleStep {
         if !notes::holds(&held.notes, &self.shared.spec.notes) {
             return Ok(Observation::Partial { missing: "our part of its notes".to_owned() });
         }
+        if let Some(name) = self.shared.first_unlisted(&held) {
+            return Ok(Observation::Partial { missing: format!("a link to {name}") });
+        }
         Ok(Observation::Complete { digest: None })
     }
 
@@ -38,7 +42,11 @@ impl VisibleStep {
         let assets = self.whole_set(cx).await?;
         let spec = self.shared.spec_over(held.as_ref().map_or("", |held| &held.notes));
         if let Some(visible) = held.as_ref().filter(|held| held.is_visible()) {
-            forge.describe(visible, &spec, &cx.cancel).await?;
+            if self.shared.first_unlisted(visible).is_some() {
+                forge.publish(&spec, Some(visible), &assets, &cx.cancel).await?;
+            } else {
+                forge.describe(visible, &spec, &cx.cancel).await?;
+            }
             self.shared.forget().await;
             return Ok(Placed { writes: 1, ..Placed::default() });
         }
@@ -56,10 +64,7 @@ impl VisibleStep {
     async fn whole_set(&self, cx: &Cx) -> Result<Vec<StoredAsset>, ForgeError> {
         let there = self.shared.list_again(cx).await?;
         match self.shared.first_wrong(&there) {
-            None => {
-                let expected = self.shared.expected.iter();
-                Ok(expected.filter_map(|listed| there.get(&listed.name)).cloned().collect())
-            }
+            None => Ok(self.expected_of(&there)),
             Some((listed, None)) => {
                 self.shared.forget().await;
                 let text = format!(
@@ -75,6 +80,11 @@ impl VisibleStep {
         }
     }
 
+    /// The files of the set, out of all that are there.
+    fn expected_of(&self, there: &HashMap<String, StoredAsset>) -> Vec<StoredAsset> {
+        self.shared.expected.iter().filter_map(|listed| there.get(&listed.name)).cloned().collect()
+    }
+
     /// Another publisher was first. When its release holds everything, ours is not needed any more.
     async fn overtaken(&self, cx: &Cx, draft: Option<StoredRelease>, error: ForgeError) -> Result<Placed, ForgeError> {
         let Some(visible) = self.shared.held(cx).await?.filter(StoredRelease::is_visible) else { return Err(error) };
@@ -85,6 +95,12 @@ impl VisibleStep {
                 .hint("run publish again: what is missing is attached, where the forge allows it"));
         }
         let mut writes = 1;
+        if self.shared.first_unlisted(&visible).is_some() {
+            let (spec, assets) = (self.shared.spec_over(&visible.notes), self.expected_of(&there));
+            self.shared.forge.publish(&spec, Some(&visible), &assets, &cx.cancel).await?;
+            self.shared.forget().await;
+            writes += 1;
+        }
         if let Some(draft) = draft.filter(|draft| draft.container != visible.container) {
             self.shared.forge.remove_release(&draft, &cx.cancel).await?;
             writes += 1;

@@ -82,6 +82,12 @@ impl Answer {
         answer.with(CONTENT_TYPE, "application/json; charset=utf-8")
     }
 
+    /// Bytes in memory, of a type.
+    pub fn bytes(status: u16, media_type: &str, bytes: impl Into<Bytes>) -> Self {
+        let answer = Self { status: code(status), headers: HeaderMap::new(), body: Body::bytes(bytes), document: None };
+        answer.with(CONTENT_TYPE, media_type)
+    }
+
     /// Bytes of a file.
     pub fn file(file: std::fs::File, length: u64, media_type: &str) -> Self {
         let answer = Self { status: code(200), headers: HeaderMap::new(), body: Body::file(file, 0, length), document: None };

@@ -3,7 +3,10 @@
 mod call;
 pub mod canary;
 mod components;
+pub(crate) mod file_release;
+mod gitea;
 mod image;
+pub(crate) mod openapi;
 mod registries;
 pub(crate) mod release;
 mod schema;
@@ -13,6 +16,7 @@ pub mod tls;
 
 pub use call::Started;
 pub use components::{component, docker, path_with_components};
+pub use gitea::Gitea;
 pub use image::Image;
 pub use registries::{Registry, USER};
 pub use schema::{assert_satisfies, schemas};

@@ -1,0 +1,41 @@
+//! Links of a release to the files of its package.
+
+use super::wire::NewLink;
+use crate::http::Url;
+
+/// Longest direct asset path GitLab takes (`Releases::Link::FILEPATH_MAX_LENGTH`).
+const LONGEST_PATH: usize = 128;
+
+/// The link to a file.
+pub(super) fn link(name: &str, url: &Url) -> NewLink {
+    NewLink { name: name.to_owned(), url: url.to_string(), direct_asset_path: direct_path(name), link_type: link_type(name) }
+}
+
+/// Its permanent address below the release, where GitLab takes the name (`Releases::Link::FILEPATH_REGEX`).
+fn direct_path(name: &str) -> Option<String> {
+    let plain = name.chars().all(|ch| ch.is_ascii_alphanumeric() || matches!(ch, '.' | '_' | '-'));
+    let good = plain && name.len() < LONGEST_PATH && name.ends_with(|ch: char| ch.is_ascii_alphanumeric());
+    good.then(|| format!("/{name}"))
+}
+
+/// Packages are what people install; what tells of them is something else.
+fn link_type(name: &str) -> &'static str {
+    let tells = ["SHA256SUMS", "SHA512SUMS"].iter().any(|sums| name.starts_with(sums))
+        || [".json", ".jsonl", ".txt", ".md", ".sig", ".asc", ".pem", ".sh"].iter().any(|ending| name.ends_with(ending));
+    if tells { "other" } else { "package" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_gitlab_takes_get_a_permanent_address() {
+        assert_eq!(direct_path("app-1.0.tar.gz").as_deref(), Some("/app-1.0.tar.gz"));
+        for name in ["a+b", "a b", "a_", ""] {
+            assert_eq!(direct_path(name), None, "{name}");
+        }
+        assert_eq!(direct_path(&"x".repeat(128)), None);
+        assert_eq!((link_type("app.tar.gz"), link_type("SHA256SUMS"), link_type("app.spdx.json")), ("package", "other", "other"));
+    }
+}

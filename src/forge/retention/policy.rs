@@ -1,0 +1,259 @@
+//! What stays and what goes. Pure: releases, a policy and the time in, decisions out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::core::{Timestamp, Version};
+use crate::forge::notes;
+use crate::forge::release::StoredRelease;
+
+/// A draft of ours is left behind when it is older than any publish takes.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// How many releases of each group stay. A group is what is called alike: `v{version}`, `cli/v{version}`,
+/// `v{version}-rc`. Zero everywhere: nothing goes but drafts that were left behind.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// The newest so many.
+    pub keep_last: u32,
+    /// The newest of each of the last so many days that have any.
+    pub keep_daily: u32,
+    /// Of weeks, from Monday.
+    pub keep_weekly: u32,
+    /// Of months.
+    pub keep_monthly: u32,
+    /// Of years.
+    pub keep_yearly: u32,
+    /// Tags that stay whatever their age.
+    pub protect: Vec<Regex>,
+}
+
+/// What becomes of one release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays; the text says why.
+    Stays(String),
+    /// It goes; the text says why.
+    Goes(String),
+}
+
+/// A release and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The release.
+    pub release: StoredRelease,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+impl Decision {
+    /// It goes.
+    pub fn goes(&self) -> bool {
+        matches!(self.fate, Fate::Goes(_))
+    }
+}
+
+impl Policy {
+    /// Does it take anything away but drafts that were left behind?
+    pub fn is_active(&self) -> bool {
+        [self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly].iter().any(|count| *count > 0)
+    }
+}
+
+/// Decides on every release of a list, in the order of the list.
+pub fn decide(releases: &[StoredRelease], policy: &Policy, now: Timestamp) -> Vec<Decision> {
+    let mut kept: BTreeMap<usize, String> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String), Vec<(usize, Version)>> = BTreeMap::new();
+    let mut fates: Vec<Option<Fate>> = releases.iter().map(|release| fixed_fate(release, releases, policy, now)).collect();
+    for (at, release) in releases.iter().enumerate() {
+        if fates[at].is_some() {
+            continue;
+        }
+        match shape(&release.tag) {
+            Some((group, version)) => groups.entry(group).or_default().push((at, version)),
+            None => fates[at] = Some(Fate::Stays("its tag names no version".to_owned())),
+        }
+    }
+    for members in groups.values_mut() {
+        // The newest version first; of one version that was tagged twice, the younger.
+        members.sort_by(|(one, a), (other, b)| {
+            let created = |at: &usize| created(&releases[*at]).map(Timestamp::unix);
+            b.cmp(a).then_with(|| created(other).cmp(&created(one)))
+        });
+        for (rank, (at, _)) in members.iter().enumerate() {
+            if (rank as u64) < u64::from(policy.keep_last) {
+                kept.insert(*at, format!("it is among the newest {}", policy.keep_last));
+            }
+        }
+        for (count, bucket, name) in [
+            (policy.keep_daily, day as fn(Timestamp) -> i64, "day"),
+            (policy.keep_weekly, week, "week"),
+            (policy.keep_monthly, month, "month"),
+            (policy.keep_yearly, year, "year"),
+        ] {
+            let mut seen = BTreeSet::new();
+            for (at, _) in members.iter() {
+                let Some(when) = created(&releases[*at]) else { continue };
+                if (seen.len() as u64) < u64::from(count) && seen.insert(bucket(when)) {
+                    kept.entry(*at).or_insert_with(|| format!("it is the newest of its {name}"));
+                }
+            }
+        }
+    }
+    let undecided = |at: usize| match kept.get(&at) {
+        Some(why) => Fate::Stays(why.clone()),
+        None => Fate::Goes("no rule keeps it".to_owned()),
+    };
+    releases
+        .iter()
+        .enumerate()
+        .map(|(at, release)| Decision { release: release.clone(), fate: fates[at].clone().unwrap_or_else(|| undecided(at)) })
+        .collect()
+}
+
+/// What is decided whatever the other releases are.
+fn fixed_fate(release: &StoredRelease, all: &[StoredRelease], policy: &Policy, now: Timestamp) -> Option<Fate> {
+    let stays = |why: &str| Some(Fate::Stays(why.to_owned()));
+    if !notes::is_marked(&release.notes) {
+        return stays("somebody else made it");
+    }
+    if !release.is_visible() {
+        let Some(created) = created(release) else { return stays("it is not known how old this draft is") };
+        if now.since(created) < ORPHAN_AGE {
+            return stays("a publish may be at work on this draft");
+        }
+        let done = all.iter().any(|other| other.tag == release.tag && other.is_visible());
+        return Some(Fate::Goes(if done {
+            "a draft that was left behind; its release is published".to_owned()
+        } else {
+            "a draft that was left behind".to_owned()
+        }));
+    }
+    if policy.protect.iter().any(|pattern| pattern.is_match(&release.tag)) {
+        return stays("it is protected");
+    }
+    if !policy.is_active() {
+        return stays("no policy takes releases away");
+    }
+    None
+}
+
+fn created(release: &StoredRelease) -> Option<Timestamp> {
+    Timestamp::parse(release.created.as_deref()?).ok()
+}
+
+/// What a tag is called alike with, and its version: `cli/v1.4.0-rc.2` is `cli/v` and `rc`.
+fn shape(tag: &str) -> Option<((String, String), Version)> {
+    let from = tag.rfind('/').map_or(0, |slash| slash + 1);
+    let first = from + tag[from..].find(|ch: char| ch.is_ascii_digit())?;
+    let version: Version = tag[first..].parse().ok()?;
+    let channel: String = version.prerelease().chars().take_while(|ch| ch.is_ascii_alphabetic()).collect();
+    // A pre-release that is only numbers is a channel of its own all the same.
+    let channel = if channel.is_empty() && !version.prerelease().is_empty() { "-".to_owned() } else { channel };
+    Some(((tag[..first].to_owned(), channel), version))
+}
+
+fn day(when: Timestamp) -> i64 {
+    when.unix().div_euclid(86_400)
+}
+
+fn week(when: Timestamp) -> i64 {
+    // 1970-01-01 was a Thursday.
+    (day(when) + 3).div_euclid(7)
+}
+
+fn month(when: Timestamp) -> i64 {
+    let text = when.to_string();
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    number(0..4) * 12 + number(5..7)
+}
+
+fn year(when: Timestamp) -> i64 {
+    month(when).div_euclid(12)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forge::release::{Container, Visibility};
+
+    fn release(tag: &str, created: &str, visibility: Visibility) -> StoredRelease {
+        StoredRelease {
+            container: Container { id: tag.to_owned(), upload: None },
+            tag: tag.to_owned(),
+            title: tag.to_owned(),
+            notes: notes::merge("", "x"),
+            visibility,
+            prerelease: false,
+            target: String::new(),
+            created: Some(created.to_owned()),
+            page: None,
+            listed: None,
+        }
+    }
+
+    fn published(tag: &str, created: &str) -> StoredRelease {
+        release(tag, created, Visibility::Published)
+    }
+
+    fn going(releases: &[StoredRelease], policy: &Policy) -> Vec<String> {
+        let now = Timestamp::parse("2026-11-21T12:00:00Z").expect("time");
+        decide(releases, policy, now).into_iter().filter(Decision::goes).map(|decision| decision.release.tag).collect()
+    }
+
+    #[test]
+    fn groups_do_not_push_each_other_out() {
+        let mut all: Vec<StoredRelease> = (0..9).map(|minor| published(&format!("v1.{minor}.0-rc.1"), "2026-11-01T00:00:00Z")).collect();
+        all.push(published("v1.0.0", "2026-01-01T00:00:00Z"));
+        all.push(published("cli/v0.1.0", "2025-01-01T00:00:00Z"));
+        let policy = Policy { keep_last: 2, ..Policy::default() };
+        let gone = going(&all, &policy);
+        assert_eq!(gone.len(), 7);
+        assert!(gone.iter().all(|tag| tag.contains("-rc")), "{gone:?}");
+        assert!(!gone.contains(&"v1.8.0-rc.1".to_owned()), "the newest stay");
+    }
+
+    #[test]
+    fn what_is_not_ours_protected_or_no_version_stays() {
+        let foreign = StoredRelease { notes: "by hand".to_owned(), ..published("v0.1.0", "2020-01-01T00:00:00Z") };
+        let all = [
+            published("v3.0.0", "2026-03-01T00:00:00Z"),
+            published("v2.0.0", "2026-02-01T00:00:00Z"),
+            published("v1.0.0", "2026-01-01T00:00:00Z"),
+            published("nightly", "2020-01-01T00:00:00Z"),
+            foreign,
+        ];
+        let protect = vec![Regex::new("^v2").expect("pattern")];
+        assert_eq!(going(&all, &Policy { keep_last: 1, protect, ..Policy::default() }), ["v1.0.0"]);
+        assert!(going(&all, &Policy::default()).is_empty(), "no policy, nothing goes");
+    }
+
+    #[test]
+    fn the_newest_of_each_span_of_time_stays() {
+        let all = [
+            published("v1.5.0", "2026-11-20T00:00:00Z"),
+            published("v1.4.0", "2026-11-02T00:00:00Z"),
+            published("v1.3.0", "2026-10-30T00:00:00Z"),
+            published("v1.2.0", "2026-10-01T00:00:00Z"),
+            published("v1.1.0", "2025-12-31T00:00:00Z"),
+        ];
+        assert_eq!(going(&all, &Policy { keep_monthly: 2, ..Policy::default() }), ["v1.4.0", "v1.2.0", "v1.1.0"]);
+        assert_eq!(going(&all, &Policy { keep_yearly: 9, ..Policy::default() }), ["v1.4.0", "v1.3.0", "v1.2.0"]);
+        assert_eq!(going(&all, &Policy { keep_weekly: 9, ..Policy::default() }), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_draft_goes_when_nobody_can_be_at_work_on_it() {
+        let all = [
+            published("v1.0.0", "2026-11-01T00:00:00Z"),
+            release("v1.0.0", "2026-11-01T00:00:00Z", Visibility::Draft),
+            release("v1.1.0", "2026-11-21T11:00:00Z", Visibility::Draft),
+            StoredRelease { notes: String::new(), ..release("v0.9.0", "2020-01-01T00:00:00Z", Visibility::Draft) },
+        ];
+        let now = Timestamp::parse("2026-11-21T12:00:00Z").expect("time");
+        let gone: Vec<bool> = decide(&all, &Policy::default(), now).iter().map(Decision::goes).collect();
+        assert_eq!(gone, [false, true, false, false]);
+    }
+}

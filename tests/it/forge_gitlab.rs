@@ -1,0 +1,228 @@
+//! Releases on GitLab: the adapter and the transaction against an embedded one, whose every answer is held against the
+//! description of GitLab's API. What goes wrong, and what publishing comes to, is the table in `forge_gitlab/rows.rs`.
+
+mod row;
+mod rows;
+pub(crate) mod scene;
+
+use std::collections::{BTreeSet, HashSet};
+
+use scene::{COMMIT, PROJECT, Scene, TAG};
+use stagefreight::publish::Overrides;
+use stagefreight::rehearse::forge_gitlab::{Project, Role};
+
+use crate::support::file_release::assert_done;
+
+/// Rows that run at the same time. Most wait for a time limit, not for the processor.
+const AT_A_TIME: usize = 12;
+
+#[test]
+fn the_table_is_large_and_names_each_row_once() {
+    let rows = rows::rows();
+    let names: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    assert!(rows.len() >= 50, "only {} rows", rows.len());
+    assert_eq!(names.len(), rows.len(), "two rows have one name");
+}
+
+#[test]
+fn every_fault_ends_as_the_table_says_and_the_next_run_converges() {
+    let only = std::env::var("SF_TEST_ROW").ok();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("runtime");
+    let failed = runtime.block_on(async {
+        let mut waiting = rows::rows().into_iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str())));
+        let mut running = tokio::task::JoinSet::new();
+        let mut failed = Vec::new();
+        loop {
+            while running.len() < AT_A_TIME
+                && let Some(row) = waiting.next()
+            {
+                let name = row.name.clone();
+                let run = tokio::time::timeout(std::time::Duration::from_secs(120), tokio::spawn(row.run()));
+                running.spawn(async move { (!matches!(run.await, Ok(Ok(())))).then_some(name) });
+            }
+            match running.join_next().await {
+                Some(outcome) => failed.extend(outcome.expect("a row is waited for")),
+                None => return failed,
+            }
+        }
+    });
+    assert!(failed.is_empty(), "{} rows fail; each has panicked above:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_needs_nothing_but_its_token_and_the_endpoints_that_take_one() {
+    let scene = Scene::start(|options| options).await;
+    let reports = scene.publish_as_job().await;
+    assert_done(&reports);
+    scene.assert_whole();
+    let used: BTreeSet<String> = scene.server.log().entries().iter().map(endpoint).collect();
+    let expected = [
+        "GET /acme/app.git/info/refs (authorization)",
+        "GET /api/v4/projects/acme%2Fapp/packages (job-token)",
+        "GET /api/v4/projects/acme%2Fapp/packages/*/package_files (job-token)",
+        "GET /api/v4/projects/acme%2Fapp/releases/v1.4.0 (job-token)",
+        "POST /api/v4/projects/acme%2Fapp/releases (job-token)",
+        "PUT /api/v4/projects/acme%2Fapp/packages/generic/app/v1.4.0/* (job-token)",
+    ];
+    assert_eq!(used, expected.iter().map(|line| (*line).to_owned()).collect());
+    // Again: nothing is written, and little is asked.
+    scene.server.log().clear();
+    let again = scene.publish_as_job().await;
+    assert_done(&again);
+    let entries = scene.server.log().entries();
+    assert!(entries.iter().all(|entry| !entry.is_write()), "{entries:#?}");
+    assert!(entries.len() <= 4, "{} requests: {entries:#?}", entries.len());
+    scene.findings.assert_none();
+}
+
+fn endpoint(entry: &stagefreight::rehearse::api::Logged) -> String {
+    let mut path: Vec<&str> = entry.path.split('/').collect();
+    if let Some(at) = path.iter().position(|part| *part == "package_files") {
+        path[at - 1] = "*";
+    }
+    if path.contains(&"generic") {
+        path.pop();
+        path.push("*");
+    }
+    format!("{} {} ({})", entry.method, path.join("/"), entry.credentials.join(", "))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_one_version_are_sent_one_after_the_other() {
+    let scene = Scene::start(|options| options).await;
+    let many = (0..12).map(|at| (format!("file-{at}.tar.gz"), crate::support::file_release::noise(at, 3_000))).collect();
+    let release = scene.release_of(many);
+    let reports = scene.publisher().publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await;
+    assert_done(&reports);
+    // The server refuses a second one while a first is under way, and none was refused.
+    assert!(scene.server.log().entries().iter().all(|entry| entry.status.is_some_and(|status| status < 400 || entry.method == "GET")));
+    assert_eq!(scene.server.files(PROJECT).len(), 13);
+    scene.findings.assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_may_be_installed_below_a_path_and_have_groups() {
+    let project = "acme/tools/cli";
+    let scene = Scene::start(|mut options| {
+        options.prefix = "/git/lab".to_owned();
+        options.projects = vec![Project::new(project, TAG, COMMIT)];
+        options
+    })
+    .await;
+    let forge = scene.publisher().gitlab(&scene.server.url(), project, scene::PERSONAL, stagefreight::forge::Carrier::PrivateToken);
+    let reports = scene.publisher().publish(&scene.release(), &[forge], &scene.state(), Overrides::default()).await;
+    assert_done(&reports);
+    assert_eq!(scene.server.releases(project).len(), 1);
+    assert!(scene.server.files(project).iter().all(|file| file.package == "cli"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_longer_than_a_page_is_read_to_its_end() {
+    let scene = Scene::start(|mut options| {
+        options.limits.page = 2;
+        options
+    })
+    .await;
+    let many = (0..9).map(|at| (format!("file-{at}.tar.gz"), vec![u8::try_from(at).expect("small"); 10])).collect();
+    let release = scene.release_of(many);
+    let publisher = scene.publisher();
+    assert_done(&publisher.publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await);
+    scene.server.log().clear();
+    assert_done(&publisher.publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await);
+    assert!(scene.server.log().writes().is_empty(), "what is on the last page counts as missing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_publishers_make_one_release_with_one_file_of_each_name() {
+    let scene = Scene::start(|options| options).await;
+    let (one, other) = (scene.publisher(), scene.publisher());
+    let release = scene.release();
+    let (first, second) = (scene.state().join("one"), scene.state().join("other"));
+    let forges = [[scene.as_job()], [scene.as_job()]];
+    let (a, b) = tokio::join!(
+        one.publish(&release, &forges[0], &first, Overrides::default()),
+        other.publish(&release, &forges[1], &second, Overrides::default()),
+    );
+    // Whoever loses a race says so, and its next run finds everything.
+    drop((a, b));
+    assert_done(&one.publish(&release, &forges[0], &first, Overrides::default()).await);
+    assert_done(&other.publish(&release, &forges[1], &second, Overrides::default()).await);
+    scene.assert_whole();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn preflight_names_what_is_missing() {
+    use stagefreight::forge::Carrier::{JobToken, PrivateToken};
+    use stagefreight::publish::{Inquiry, Target as _};
+    let scene = Scene::start(|mut options| {
+        options.trusted.push(scene::trusted_person("reads-only-token", Role::Reporter));
+        options
+    })
+    .await;
+    let publisher = scene.publisher();
+    let ask = async |token: &str, carrier| {
+        let forge = publisher.gitlab(&scene.server.url(), PROJECT, token, carrier);
+        let target = publisher.target(&forge, &scene.release());
+        target.preflight(&publisher.cx(), Inquiry::Write).await
+    };
+    assert!(ask(scene::JOB, JobToken).await.problems.is_empty());
+    assert!(ask(scene::PERSONAL, PrivateToken).await.problems.is_empty());
+    let unknown = ask("glpat-nobody-has-this", PrivateToken).await;
+    assert_eq!(unknown.problems[0].kind, stagefreight::error::Kind::Missing);
+    let weak = ask("reads-only-token", PrivateToken).await;
+    let problem = &weak.problems[0];
+    assert!(
+        problem.message.contains("access level 20") && problem.hint.as_ref().is_some_and(|hint| hint.contains("Developer")),
+        "{problem:?}"
+    );
+    assert!(scene.server.log().writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_is_moved_by_nobody_who_may_not_and_made_by_a_person() {
+    let scene = Scene::start(|options| options).await;
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let person = scene.as_person();
+    person.make_tag("v1", COMMIT, &cancel).await.expect("made");
+    assert_eq!(person.tag("v1", &cancel).await.expect("read").map(|tag| tag.commit).as_deref(), Some(COMMIT));
+    let error = person.make_tag("v1", COMMIT, &cancel).await.expect_err("twice");
+    assert_eq!(error.kind, stagefreight::forge::ForgeErrorKind::Exists);
+    let error = scene.as_job().make_tag("v2", COMMIT, &cancel).await.expect_err("a job may not");
+    assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("GITLAB_TOKEN")), "{error:?}");
+    person.remove_tag("v1", &cancel).await.expect("removed");
+    person.remove_tag("v1", &cancel).await.expect("gone already");
+    assert_eq!(scene.as_job().tag("v1", &cancel).await.expect("read"), None);
+    assert_eq!(scene.as_job().tag(TAG, &cancel).await.expect("read").map(|tag| tag.commit).as_deref(), Some(COMMIT));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_removed_with_its_files_and_without_its_tag() {
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let forge = scene.as_person();
+    let held = forge.releases(&cancel).await.expect("a list");
+    assert_eq!(held.len(), 1);
+    forge.remove_release(&held[0], &cancel).await.expect("removed");
+    forge.remove_release(&held[0], &cancel).await.expect("gone already");
+    assert!(scene.server.releases(PROJECT).is_empty() && scene.server.files(PROJECT).is_empty());
+    assert!(scene.server.tags(PROJECT).iter().any(|(tag, _)| tag == TAG));
+    scene.findings.assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_wrote_beside_our_notes_survives() {
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let written = format!("Thanks to all!\n\n{}", scene.server.releases(PROJECT)[0].description);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let api = scene.publisher().api(&format!("{}/api/v4", scene.server.url()), scene::PERSONAL, stagefreight::forge::Carrier::PrivateToken);
+    let url = api.url(&["projects", PROJECT, "releases", TAG], &[]);
+    let change = serde_json::json!({ "description": written });
+    api.write(stagefreight::http::Method::PUT, url, Some(&change), stagefreight::http::Replay::Safe, &cancel).await.expect("written");
+    let mut release = scene.release();
+    release.notes = "what is new, corrected".to_owned();
+    assert_done(&scene.publisher().publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await);
+    let now = &scene.server.releases(PROJECT)[0].description;
+    assert!(now.starts_with("Thanks to all!") && now.contains("corrected"), "{now}");
+}
