@@ -107,6 +107,10 @@ impl Wiring {
                 targets.push(Arc::new(forges.releases(target, &session.directory, endpoint)?));
                 continue;
             }
+            if target.kind == "packages" {
+                targets.push(Arc::new(forges.packages(target, &session.directory)?));
+                continue;
+            }
             if target.kind != "registry" {
                 return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));
             }

@@ -7,6 +7,7 @@ mod cleanup;
 mod files;
 mod forges;
 mod inputs;
+mod packages;
 mod remotes;
 
 use indexmap::IndexMap;
@@ -23,6 +24,7 @@ pub use files::{
 };
 pub use forges::{Forge, ForgeProvider, NotesSource, ReleaseDefaults, ReleasePublish, ReleaseType, Repo};
 pub use inputs::{BuildkitOptions, SecretSource};
+pub use packages::{FilesPlace, FilesPublish};
 pub use remotes::{Remote, RemotePublish};
 
 /// A checked config. Maps keep the order of the file.
@@ -222,6 +224,8 @@ pub enum PublishKind {
     Remote(RemotePublish),
     /// A release on forges.
     Release(ReleasePublish),
+    /// Files in places that are no releases.
+    Files(FilesPublish),
     /// Images and built files in an artifact store.
     Store(StorePublish),
 }

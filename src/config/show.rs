@@ -5,6 +5,7 @@ mod buildkit;
 mod cache;
 mod files;
 mod forges;
+mod packages;
 mod remotes;
 mod stores;
 
@@ -16,6 +17,7 @@ use buildkit::ShownBuildkit;
 use cache::ShownCache;
 use files::{ShownFiles, ShownStage};
 use forges::{ShownForge, ShownRelease, ShownReleasePublish, ShownRepo};
+use packages::ShownFilesPublish;
 use remotes::{ShownEnvironment, ShownRemote, ShownRemotePublish};
 use stores::{ShownStore, ShownStorePublish};
 
@@ -283,6 +285,7 @@ enum ShownEntry<'c> {
     Remote(Box<ShownRemotePublish<'c>>),
     Release(Box<ShownReleasePublish<'c>>),
     Store(ShownStorePublish<'c>),
+    Files(Box<ShownFilesPublish<'c>>),
 }
 
 impl<'c> ShownEntry<'c> {
@@ -292,6 +295,7 @@ impl<'c> ShownEntry<'c> {
             PublishKind::Remote(kind) => Self::Remote(Box::new(ShownRemotePublish::new(publish, kind))),
             PublishKind::Release(kind) => Self::Release(Box::new(ShownReleasePublish::new(publish, kind))),
             PublishKind::Store(kind) => Self::Store(ShownStorePublish::new(publish, kind)),
+            PublishKind::Files(kind) => Self::Files(Box::new(ShownFilesPublish::new(publish, kind))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Releases on Gitea: the adapter and the transaction against a real one.
 
+mod cli;
 mod crash;
 mod retention;
 

@@ -1,6 +1,7 @@
 //! Releases on GitLab: the adapter and the transaction against an embedded one, whose every answer is held against the
 //! description of GitLab's API. What goes wrong, and what publishing comes to, is the table in `forge_gitlab/rows.rs`.
 
+mod cli;
 mod row;
 mod rows;
 pub(crate) mod scene;

@@ -204,3 +204,29 @@ async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
         }
     }
 }
+
+#[test]
+fn files_go_from_the_config_to_a_server_that_takes_put() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let shelf = runtime.block_on(Shelf::start(Manners::default(), FaultPlan::default()));
+    let workspace = crate::support::forge_cli::Workspace::new().env("SHELF_TOKEN", shelf::SECRET);
+    let url = shelf.url();
+    workspace.config(
+        "",
+        &format!("  files: {{ kind: files, url: \"{url}\", path: tools/app, archives: pack, aliases: [latest], credentials: SHELF }}\n"),
+    );
+    for command in ["preflight", "perform", "review", "publish", "status", "verify"] {
+        workspace.run(&[command], 0);
+    }
+    let held: Vec<String> = shelf.held().into_keys().collect();
+    let expected =
+        ["tools/app/1.4.0/tool-1.4.0-linux-amd64.tar.gz", "tools/app/1.4.0/tool-1.4.0-windows-amd64.zip", "tools/app/latest/index.json"];
+    assert_eq!(held, expected);
+    workspace.run(&["publish"], 0);
+    assert_eq!((workspace.writes(), shelf.writes()), (0, 3));
+    // Somebody changed one: verify says so, and publish leaves it alone.
+    shelf.set("tools/app/1.4.0/tool-1.4.0-windows-amd64.zip", b"something else");
+    workspace.run(&["verify"], 7);
+    workspace.run(&["publish"], 4);
+    workspace.assert_never_seen(shelf::SECRET);
+}

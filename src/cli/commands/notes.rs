@@ -43,7 +43,7 @@ pub fn run(session: &Session, command: &NotesCommand) -> Result<()> {
         let gathered = gather(session).await?;
         let release = gathered.config.publish.values().find_map(|entry| match &entry.kind {
             PublishKind::Release(release) => Some(release),
-            PublishKind::Registry(_) | PublishKind::Remote(_) | PublishKind::Store(_) => None,
+            PublishKind::Registry(_) | PublishKind::Remote(_) | PublishKind::Store(_) | PublishKind::Files(_) => None,
         });
         let configured = release.map(|release| match &release.notes {
             NotesSource::Commits => "commits".to_owned(),

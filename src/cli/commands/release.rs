@@ -1,4 +1,8 @@
-//! `stagefreight release plan|publish|status|verify`: what publish and its relatives do, about releases alone.
+//! `stagefreight release …`: what publish and its relatives do, about releases alone, and taking releases back.
+
+pub(in crate::cli) mod prune;
+mod repos;
+pub(in crate::cli) mod yank;
 
 use clap::{Args, Subcommand};
 use schemars::JsonSchema;
@@ -32,6 +36,10 @@ pub enum ReleaseCommand {
     Status,
     /// Read every file of every release back and compare
     Verify(ReleaseVerifyArgs),
+    /// Mark a published release as withdrawn; nothing is deleted
+    Yank(yank::ReleaseYankArgs),
+    /// Show which old releases and forgotten drafts would go; with --apply, remove them
+    Prune(prune::ReleasePruneArgs),
 }
 
 /// Options of verify.
@@ -89,6 +97,8 @@ pub fn run(session: &Session, command: &ReleaseCommand) -> Result<()> {
             session.print(&Status::from(read), |status| status.screen("release status", session))
         }
         ReleaseCommand::Verify(_) => verify(session),
+        ReleaseCommand::Yank(args) => yank::run(session, args),
+        ReleaseCommand::Prune(args) => prune::run(session, args),
     }
 }
 

@@ -11,6 +11,7 @@ mod forges;
 mod git;
 mod paths;
 mod publish;
+mod publish_files;
 mod publish_release;
 mod registries;
 mod remotes;

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::git::{Patterns, Side};
+use super::publish_files::{files, package};
 use super::publish_release::release;
 use super::registries::check_repository_path;
 use super::templates::{self, Use};
@@ -83,10 +84,18 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 let publish = release(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
             }
+            Some(Written::GenericPackage(publish)) => {
+                let publish = package(&id, *publish, lookup, scope, cx);
+                resolved.insert(id, publish);
+            }
+            Some(Written::Files(publish)) => {
+                let publish = files(&id, *publish, lookup, scope, cx);
+                resolved.insert(id, publish);
+            }
             // Became a build before anything was resolved.
             Some(Written::BinaryArchive(_)) => {}
             // Reported as not supported yet when they were read.
-            Some(Written::GenericPackage(_) | Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
+            Some(Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
         }
     }
     resolved

@@ -6,6 +6,7 @@ use super::{Scope, check_reference, paths};
 use crate::config::decode::{Cx, Entry, IdMap, OneOrMany};
 use crate::config::problem::Problem;
 use crate::config::resolved::{NotesSource, Publish, PublishKind, ReleasePublish, ReleaseType, TagPolicy, TagTemplate};
+use crate::config::span::Text;
 use crate::config::written::{self, Moving, NotesGrouping, TagEntry};
 
 pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
@@ -44,22 +45,7 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
         templates::check(title, Use::Value, scope, cx);
     }
     let aliases = aliases.unwrap_or_default().into_iter().map(|alias| alias_of(alias, scope, cx)).collect();
-    let builds = match archives {
-        Some(archives) => {
-            let known: Vec<String> = lookup.builds.iter().filter(|id| !lookup.images.contains(id)).cloned().collect();
-            let mut chosen = Vec::new();
-            for build in archives.items {
-                if lookup.images.contains(&build.value) {
-                    let message = format!("build `{}` makes an image, and a release holds files", build.value);
-                    cx.report(Problem::at(build.span, message).hint("publish it with kind `registry`; notes link to it"));
-                } else if check_reference(&build, "build", &known, cx) {
-                    chosen.push(build.value);
-                }
-            }
-            chosen
-        }
-        None => lookup.archives.to_vec(),
-    };
+    let builds = file_builds(archives, lookup, cx);
     let (from, group_by) = notes.map_or((None, None), |written::Notes { from, group_by }| (from, group_by));
     let notes = match from {
         None => NotesSource::Commits,
@@ -116,7 +102,23 @@ pub fn archives(publish: &mut IdMap<written::Publish>, builds: &mut IdMap<writte
     }
 }
 
-fn alias_of(entry: TagEntry, scope: &Scope<'_>, cx: &mut Cx) -> TagTemplate {
+/// Builds whose files are published: those that are named, or all that make archives.
+pub fn file_builds(archives: Option<OneOrMany<Text>>, lookup: &Lookup<'_>, cx: &mut Cx) -> Vec<String> {
+    let Some(archives) = archives else { return lookup.archives.to_vec() };
+    let known: Vec<String> = lookup.builds.iter().filter(|id| !lookup.images.contains(id)).cloned().collect();
+    let mut chosen = Vec::new();
+    for build in archives.items {
+        if lookup.images.contains(&build.value) {
+            let message = format!("build `{}` makes an image, and a release holds files", build.value);
+            cx.report(Problem::at(build.span, message).hint("publish it with kind `registry`; notes link to it"));
+        } else if check_reference(&build, "build", &known, cx) {
+            chosen.push(build.value);
+        }
+    }
+    chosen
+}
+
+pub fn alias_of(entry: TagEntry, scope: &Scope<'_>, cx: &mut Cx) -> TagTemplate {
     let TagEntry { tag, moving } = entry;
     templates::check(&tag, Use::Tag, scope, cx);
     let policy = match moving.map(|moving| (moving.value, moving.span)) {

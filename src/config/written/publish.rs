@@ -2,8 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::later::{ComponentPublish, MetadataPublish, PackagePublish, PagesPublish};
-use super::{BinaryArchivePublish, ReleasePublish, RemotePublish, kinds, words, written};
+use super::later::{ComponentPublish, MetadataPublish, PagesPublish};
+use super::{BinaryArchivePublish, FilesPublish, PackagePublish, ReleasePublish, RemotePublish, kinds, words, written};
 use crate::config::decode::{Cx, Decode, Later, OneOrMany};
 use crate::config::node::{Node, Value};
 use crate::config::span::{Spanned, Text};
@@ -21,9 +21,11 @@ kinds! {
         Release(Box<ReleasePublish>) = "release",
         /// An archive.
         BinaryArchive(Box<BinaryArchivePublish>) = "binary-archive",
-        ; later
-        /// Files in a generic package registry.
+        /// Built files in a generic package registry.
         GenericPackage(Box<PackagePublish>) = "generic-package",
+        /// Built files on a server that takes PUT.
+        Files(Box<FilesPublish>) = "files",
+        ; later
         /// A GitLab CI component.
         GitlabComponent(Box<ComponentPublish>) = "gitlab-component",
         /// Descriptions at registries and forges.

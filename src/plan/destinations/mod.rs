@@ -1,6 +1,7 @@
 //! Where everything goes: one file per kind of publish entry says which destinations an entry has and at which targets;
 //! this one asks them in document order and sees to it that no destination has two sources.
 
+mod packages;
 mod registry;
 mod release;
 mod remote;
@@ -62,6 +63,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
                 }
                 None => release::fan_out(inputs, scope, &entry, kind, files),
             },
+            PublishKind::Files(kind) => packages::fan_out(inputs, scope, &entry, kind, files),
         };
         for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
             let Found { destination, target, named_by } = found;

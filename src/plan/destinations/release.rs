@@ -153,7 +153,7 @@ pub(super) fn fan_out(
     Ok(found)
 }
 
-fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> {
+pub(super) fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> {
     let undefined = |what: &str, id: &str| Error::usage(format!("{what} `{id}` is not defined")).hint(format!("define it in `{what}s`"));
     let repo = inputs.config.repos.get(id).ok_or_else(|| undefined("repo", id))?;
     let forge = inputs.config.forges.get(&repo.forge).ok_or_else(|| undefined("forge", &repo.forge))?;
@@ -161,7 +161,7 @@ fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> 
 }
 
 /// Build, artifact id and file name of everything the builds make.
-fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, String, String)> {
+pub(super) fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, String, String)> {
     let mut assets = Vec::new();
     for step in files.iter().filter(|step| builds.contains(&step.build)) {
         let mut add = |artifact: String, name: String| assets.push((step.build.clone(), artifact, name));
@@ -184,7 +184,7 @@ fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, String, Stri
     assets
 }
 
-fn check_names(assets: &[(String, String, String)], rules: &NameRules, repo: &str) -> Result<()> {
+pub(super) fn check_names(assets: &[(String, String, String)], rules: &NameRules, repo: &str) -> Result<()> {
     for (_, artifact, name) in assets {
         if let Some(why) = rules.refuse(name) {
             return Err(Error::usage(format!("{artifact} cannot be attached: {why}")).hint("give the archive another `name`"));
@@ -216,7 +216,7 @@ fn git_ref(tag: &str) -> Result<()> {
 }
 
 /// Host, port and path prefix of a forge's address.
-fn host_of(forge: &Forge) -> String {
+pub(super) fn host_of(forge: &Forge) -> String {
     forge.url.split_once("://").map_or(forge.url.as_str(), |(_, rest)| rest).to_owned()
 }
 

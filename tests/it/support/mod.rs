@@ -4,6 +4,7 @@ mod call;
 pub mod canary;
 mod components;
 pub(crate) mod file_release;
+pub(crate) mod forge_cli;
 mod gitea;
 mod image;
 pub(crate) mod openapi;

@@ -43,24 +43,6 @@ written! {
 }
 
 written! {
-    /// Files in a package registry. Not supported yet.
-    PackagePublish {
-        /// Id of `repos`.
-        repo: Text,
-        /// Archive build.
-        archives: OneOrMany<Text>,
-        /// Version template.
-        version: Text,
-        /// Package name.
-        package: Option<Text>,
-        /// Rolling versions.
-        aliases: Option<Vec<Text>>,
-        /// When it applies.
-        when: Option<OneOrMany<Condition>>,
-    }
-}
-
-written! {
     /// A GitLab CI component. Not supported yet.
     ComponentPublish {
         /// Component files.

@@ -1,0 +1,64 @@
+//! Entries of kinds `generic-package` and `files`.
+
+use super::publish::{Lookup, conditions};
+use super::publish_release::{alias_of, file_builds};
+use super::templates::{self, Use};
+use super::{Scope, check_reference};
+use crate::config::decode::{Cx, OneOrMany};
+use crate::config::problem::Problem;
+use crate::config::resolved::{FilesPlace, FilesPublish, Publish, PublishKind};
+use crate::config::span::Text;
+use crate::config::written::{self, Condition, TagEntry};
+
+/// What both kinds say alike.
+struct Alike {
+    directory: Option<Text>,
+    version: Option<Text>,
+    archives: Option<OneOrMany<Text>>,
+    aliases: Option<Vec<TagEntry>>,
+    when: Option<OneOrMany<Condition>>,
+    required: Option<bool>,
+}
+
+pub fn package(id: &str, publish: written::PackagePublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
+    let written::PackagePublish { repo, archives, version, package, aliases, when, required } = publish;
+    check_reference(&repo, "repo", lookup.repos, cx);
+    let alike = Alike { directory: package, version, archives, aliases, when, required };
+    entry(id, FilesPlace::Repo(repo.value), alike, lookup, scope, cx)
+}
+
+pub fn files(id: &str, publish: written::FilesPublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
+    let written::FilesPublish { url, path, version, archives, aliases, credentials, ca_file, when, required } = publish;
+    let usable = url::Url::parse(&url.value).is_ok_and(|parsed| {
+        let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none() && parsed.fragment().is_none();
+        matches!(parsed.scheme(), "http" | "https") && parsed.host_str().is_some() && bare
+    });
+    if !usable {
+        let message = format!("`{}` is not the address of a directory on a server", url.value);
+        cx.report(Problem::at(url.span, message).hint("write `https://host/path`; credentials come from variables, never from the config"));
+    }
+    let place = FilesPlace::Server {
+        url: url.value.trim_end_matches('/').to_owned(),
+        credentials: credentials.map(|prefix| prefix.value.to_ascii_uppercase()),
+        ca_file: ca_file.map(|file| file.value),
+    };
+    let alike = Alike { directory: path, version, archives, aliases, when, required };
+    entry(id, place, alike, lookup, scope, cx)
+}
+
+fn entry(id: &str, place: FilesPlace, alike: Alike, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
+    let Alike { directory, version, archives, aliases, when, required } = alike;
+    for template in directory.iter().chain(&version) {
+        templates::check(template, Use::Value, scope, cx);
+    }
+    let aliases = aliases.unwrap_or_default().into_iter().map(|alias| alias_of(alias, scope, cx)).collect();
+    let kind = FilesPublish {
+        place,
+        directory: directory.map(|directory| directory.value),
+        version: version.map_or_else(|| "{version}".to_owned(), |version| version.value),
+        builds: file_builds(archives, lookup, cx),
+        aliases,
+    };
+    let when = conditions(when, lookup.patterns, scope, cx);
+    Publish { id: id.to_owned(), when, required: required.unwrap_or(true), kind: PublishKind::Files(kind) }
+}
