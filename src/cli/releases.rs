@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
 use crate::forge::notes::{downloads, images};
+use crate::forge::packages::{Index, IndexedFile, PointerSettings};
 use crate::forge::transaction::{ListedAsset, ReleaseSettings};
 use crate::fs;
 use crate::manifest::Destination;
@@ -44,6 +45,30 @@ pub fn complete(session: &Session, destinations: &mut [Destination], hosts: &dyn
     Ok(())
 }
 
+/// A pointer is one small document, and all of it is known: its digest is that of its bytes.
+pub fn point(destinations: &mut [Destination], revision: &str) -> Result<()> {
+    for at in 0..destinations.len() {
+        if destinations[at].kind != "package_pointer" {
+            continue;
+        }
+        let unusable =
+            |error: serde_json::Error| Error::failed(format!("the plan of {} cannot be used", destinations[at].name)).because(&error);
+        let settings: PointerSettings = serde_json::from_value(destinations[at].settings.clone().unwrap_or_default()).map_err(unusable)?;
+        let target = destinations[at].target.as_str();
+        let mut files = Vec::new();
+        for file in
+            destinations.iter().filter(|file| file.kind == "package_file" && file.target == target && file.path == settings.points_at)
+        {
+            let name = file.name.rsplit('/').next().unwrap_or_default().to_owned();
+            let sha256 = file.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", file.name)))?;
+            files.push(IndexedFile { path: format!("{}/{name}", file.path), name, sha256, size: file.size });
+        }
+        let bytes = Index::new(&settings.version, revision, files).bytes();
+        (destinations[at].digest, destinations[at].size) = (Digest::of(&bytes).to_string(), bytes.len() as u64);
+    }
+    Ok(())
+}
+
 fn one(session: &Session, release: &Destination, all: &[Destination], hosts: &dyn Fn(&str) -> String) -> Result<ReleaseSettings> {
     let unusable = |error: serde_json::Error| Error::failed(format!("the plan of {} cannot be used", release.name)).because(&error);
     let mut settings: ReleaseSettings = serde_json::from_value(release.settings.clone().unwrap_or_default()).map_err(unusable)?;
@@ -65,8 +90,8 @@ fn one(session: &Session, release: &Destination, all: &[Destination], hosts: &dy
         .collect();
     let directory = format!("{}/{}", names::path::RELEASE, release.target);
     if making.image_links && !published.is_empty() {
-        let text: String = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
-        assets.push(write(session, &directory, &rules.kept(IMAGES), &text)?);
+        let lines: Vec<String> = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
+        assets.push(write(session, &directory, &rules.kept(IMAGES), &lines.concat())?);
     }
     if making.checksums && !assets.is_empty() {
         let mut lines: Vec<String> = assets.iter().map(|asset| format!("{}  {}\n", asset.sha256.hex(), asset.name)).collect();

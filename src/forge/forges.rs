@@ -155,13 +155,12 @@ impl Forges {
         if let Some(host) = self.hosts.get(forge) {
             return Ok(host.clone());
         }
-        let mut options = match &self.options {
-            Some(options) => options.clone(),
-            None => {
-                let mut options = http::Options::of_environment(&self.world.env)?;
-                options.timeouts.stall_window = STALL_WINDOW;
-                options
-            }
+        let mut options = if let Some(options) = &self.options {
+            options.clone()
+        } else {
+            let mut options = http::Options::of_environment(&self.world.env)?;
+            options.timeouts.stall_window = STALL_WINDOW;
+            options
         };
         options.plain_http = target.plain_http;
         if let Some(file) = &target.ca_file {

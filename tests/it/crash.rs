@@ -70,7 +70,7 @@ fn publisher() {
 }
 
 /// Publishes up to the crash point. True when it was killed there, false when it ended before.
-fn publish_until(sf: &Sf, point: &str) -> bool {
+pub(crate) fn publish_until(sf: &Sf, point: &str) -> bool {
     let publisher = sf.program(std::env::current_exe().expect("this binary"), &["--exact", "crash::publisher", "--nocapture"]);
     let status = publisher.env(POINT, point).output().status;
     match status.code() {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod crash;
+mod registry;
 mod retention;
 
 use std::sync::Arc;

@@ -35,7 +35,7 @@ async fn gitea_keeps_a_version_once_and_for_all() {
     let bench = Bench::new();
     let host = gitea_packages(&bench.publisher);
     let package = format!("app-{}", std::process::id());
-    let target = bench.target(Arc::clone(&host));
+    let target = Bench::target(Arc::clone(&host));
     let preflight = target.preflight(&bench.publisher.cx(), Inquiry::Write).await;
     assert!(preflight.problems.is_empty(), "{preflight:?}");
     let version = bench.version(&package, "1.4.0", &[]);
@@ -43,14 +43,14 @@ async fn gitea_keeps_a_version_once_and_for_all() {
     let writes = bench.heard.writes();
     assert_eq!(writes, 2);
     // Again, with and without what is remembered.
-    assert_done(&bench.publish(&bench.target(gitea_packages(&bench.publisher)), &version).await);
-    assert_done(&bench.publish_elsewhere(&bench.target(gitea_packages(&bench.publisher)), &version).await);
+    assert_done(&bench.publish(&Bench::target(gitea_packages(&bench.publisher)), &version).await);
+    assert_done(&bench.publish_elsewhere(&Bench::target(gitea_packages(&bench.publisher)), &version).await);
     assert_eq!(bench.heard.writes(), writes, "a version that is there is not sent again");
     // Other bytes under the same names are a conflict, and stay away.
     let other = bench.version_of(&package, "1.4.0", vec![("app-linux-amd64.tar.gz".to_owned(), noise(77, 60_000))], &[]);
-    let reports = bench.publish_elsewhere(&bench.target(gitea_packages(&bench.publisher)), &other).await;
+    let reports = bench.publish_elsewhere(&Bench::target(gitea_packages(&bench.publisher)), &other).await;
     assert!(matches!(reports[0].state, StepState::Conflict(_)), "{reports:#?}");
-    let target = bench.target(gitea_packages(&bench.publisher));
+    let target = Bench::target(gitea_packages(&bench.publisher));
     for (place, digest) in version.places() {
         let reading = target.read(&bench.publisher.cx(), &place, stagefreight::publish::Depth::Closure).await.expect("read");
         assert_eq!(reading.digest, Some(digest), "{}", place.name);
@@ -63,7 +63,7 @@ async fn gitea_says_what_it_cannot_do() {
     let package = format!("other-{}", std::process::id());
     // A pointer would have to replace a file.
     let pointed = bench.version(&package, "1.0.0", &["latest"]);
-    let reports = bench.publish(&bench.target(gitea_packages(&bench.publisher)), &pointed).await;
+    let reports = bench.publish(&Bench::target(gitea_packages(&bench.publisher)), &pointed).await;
     let refused = bench::failure(&reports, "latest").expect("the pointer is refused");
     assert!(refused.message.contains("cannot be replaced"), "{refused:?}");
     // The server's own limit is 4 MiB here, for those who are no administrators.
@@ -77,7 +77,7 @@ async fn gitea_says_what_it_cannot_do() {
     };
     let api = bench.publisher.api(&format!("{}api/v1", gitea.url), &token, Carrier::Token);
     let host: Arc<dyn FileHost> = Arc::new(GiteaPackages::new(&place, api, &Url::parse(&gitea.url).expect("URL")));
-    let reports = bench.publish(&bench.target(host), &large).await;
+    let reports = bench.publish(&Bench::target(host), &large).await;
     let refused = bench::failure(&reports, "large.bin").expect("refused");
     assert_eq!(refused.kind, PlaceErrorKind::Rejected, "{refused:?}");
     assert!(refused.hint.as_ref().is_some_and(|hint| hint.contains("LIMIT_SIZE_GENERIC")), "{refused:?}");
@@ -91,13 +91,13 @@ async fn gitea_says_what_it_cannot_do() {
     };
     let api = bench.publisher.api(&format!("{}api/v1", gitea.url), &weak, Carrier::Token);
     let host: Arc<dyn FileHost> = Arc::new(GiteaPackages::new(&place, api, &Url::parse(&gitea.url).expect("URL")));
-    let reports = bench.publish_elsewhere(&bench.target(host), &bench.version(&package, "3.0.0", &[])).await;
+    let reports = bench.publish_elsewhere(&Bench::target(host), &bench.version(&package, "3.0.0", &[])).await;
     let refused = bench::failure(&reports, "app-linux").expect("refused");
     assert_eq!(refused.kind, PlaceErrorKind::Credentials, "{refused:?}");
     assert!(!bench.heard.all().contains(&weak) && !bench.heard.all().contains(&gitea.token), "a token was seen");
 }
 
-async fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
+fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
     let forge = publisher.gitlab(&scene.server.url(), PROJECT, PERSONAL, Carrier::PrivateToken);
     Arc::new(GitlabPackages::new(forge, publisher.http.clone()))
 }
@@ -107,8 +107,8 @@ async fn a_pointer_at_gitlab_only_moves_forward() {
     let scene = Scene::start(|options| options).await;
     let bench = Bench::new();
     let publish = async |version: &str| {
-        let host = gitlab_packages(&scene, &bench.publisher).await;
-        bench.publish_elsewhere(&bench.target(host), &bench.version("app", version, &["latest"])).await
+        let host = gitlab_packages(&scene, &bench.publisher);
+        bench.publish_elsewhere(&Bench::target(host), &bench.version("app", version, &["latest"])).await
     };
     assert_done(&publish("1.4.0").await);
     assert_done(&publish("1.5.0").await);
@@ -118,7 +118,7 @@ async fn a_pointer_at_gitlab_only_moves_forward() {
     let writes = scene.server.log().writes().len();
     assert_done(&publish("1.5.0").await);
     assert_eq!(scene.server.log().writes().len(), writes, "what is there is not written again");
-    let host = gitlab_packages(&scene, &bench.publisher).await;
+    let host = gitlab_packages(&scene, &bench.publisher);
     let at = stagefreight::forge::packages::At { directory: "app/latest".to_owned(), file: "index.json".to_owned() };
     let held = host.pointer(&at, &bench.publisher.cx().cancel).await.expect("read").expect("there");
     let index = stagefreight::forge::packages::Index::read(&held.document).expect("a pointer");
@@ -135,14 +135,14 @@ async fn files_go_where_put_is_taken_with_their_checksums() {
         Arc::new(HttpPut::new(Url::parse(&shelf.url()).expect("URL"), bench.publisher.http.clone(), &login, "SHELF_TOKEN"))
     };
     let version = bench.version("tools/app", "1.4.0", &["latest"]);
-    assert_done(&bench.publish(&bench.target(host()), &version).await);
+    assert_done(&bench.publish(&Bench::target(host()), &version).await);
     assert_eq!(shelf.held().len(), 3);
     let writes = shelf.writes();
-    assert_done(&bench.publish_elsewhere(&bench.target(host()), &version).await);
+    assert_done(&bench.publish_elsewhere(&Bench::target(host()), &version).await);
     assert_eq!(shelf.writes(), writes);
     // Somebody changed a file there.
     shelf.set("tools/app/1.4.0/app-windows-amd64.zip", b"something else");
-    let reports = bench.publish_elsewhere(&bench.target(host()), &version).await;
+    let reports = bench.publish_elsewhere(&Bench::target(host()), &version).await;
     assert!(reports.iter().any(|report| matches!(report.state, StepState::Conflict(_))), "{}", states(&reports));
     assert!(!bench.heard.all().contains(shelf::SECRET), "the token was seen");
 }
@@ -153,18 +153,18 @@ async fn a_server_that_tells_no_digest_is_read_and_one_that_refuses_is_named() {
     let host = |shelf: &Shelf, login: &Login| -> Arc<dyn FileHost> {
         Arc::new(HttpPut::new(Url::parse(&shelf.url()).expect("URL"), bench.publisher.http.clone(), login, "SHELF_TOKEN"))
     };
-    let plain = Manners { tells_digests: false, knows_conditions: false, ..Manners::default() };
+    let plain = Manners { tells_digests: false, knows_conditions: false };
     let shelf = Shelf::start(plain, FaultPlan::default()).await;
     let good = Login::Bearer(stagefreight::core::Secret::new(shelf::SECRET));
     let version = bench.version("app", "1.4.0", &["latest"]);
-    assert_done(&bench.publish_elsewhere(&bench.target(host(&shelf, &good)), &version).await);
+    assert_done(&bench.publish_elsewhere(&Bench::target(host(&shelf, &good)), &version).await);
     let writes = shelf.writes();
-    assert_done(&bench.publish_elsewhere(&bench.target(host(&shelf, &good)), &version).await);
+    assert_done(&bench.publish_elsewhere(&Bench::target(host(&shelf, &good)), &version).await);
     assert_eq!(shelf.writes(), writes);
     shelf.set("app/1.4.0/app-linux-amd64.tar.gz", &noise(5, 60_000));
-    let reports = bench.publish_elsewhere(&bench.target(host(&shelf, &good)), &version).await;
+    let reports = bench.publish_elsewhere(&Bench::target(host(&shelf, &good)), &version).await;
     assert!(reports.iter().any(|report| matches!(report.state, StepState::Conflict(_))), "the same length and other bytes");
-    let target = bench.target(host(&shelf, &Login::Anonymous));
+    let target = Bench::target(host(&shelf, &Login::Anonymous));
     let refused = target.preflight(&bench.publisher.cx(), Inquiry::Login).await;
     assert_eq!(refused.problems[0].kind, stagefreight::error::Kind::Missing);
     assert!(refused.problems[0].hint.as_ref().is_some_and(|hint| hint.contains("SHELF_TOKEN")), "{refused:?}");
@@ -191,7 +191,7 @@ async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
         let host: Arc<dyn FileHost> =
             Arc::new(HttpPut::new(Url::parse(&shelf.url()).expect("URL"), bench.publisher.http.clone(), &login, "SHELF_TOKEN"));
         let version = bench.version("app", "1.4.0", &["latest"]);
-        let reports = bench.publish(&bench.target(host), &version).await;
+        let reports = bench.publish(&Bench::target(host), &version).await;
         let open: Vec<_> = reports.iter().filter(|report| !matches!(report.state, StepState::Complete | StepState::Placed)).collect();
         assert!(open.is_empty(), "{name}: {open:#?}");
         assert_eq!(shelf.held().len(), 3, "{name}");

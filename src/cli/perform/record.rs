@@ -28,6 +28,7 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
     let mut destinations = destinations(plan, made, files, &outputs.checksum)?;
     let host = |name: &str| plan.targets.iter().find(|target| target.name == name).map(|target| target.host.clone()).unwrap_or_default();
     crate::cli::releases::complete(session, &mut destinations.destinations, &host)?;
+    crate::cli::releases::point(&mut destinations.destinations, &outputs.commit)?;
     let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
     for build in &mut builds {
         super::mask(&mut build.args);

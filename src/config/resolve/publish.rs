@@ -92,10 +92,9 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 let publish = files(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
             }
-            // Became a build before anything was resolved.
-            Some(Written::BinaryArchive(_)) => {}
-            // Reported as not supported yet when they were read.
-            Some(Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
+            // An archive became a build before anything was resolved; the others were reported as not supported yet when they
+            // were read.
+            Some(Written::BinaryArchive(_) | Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
         }
     }
     resolved

@@ -91,16 +91,12 @@ impl PackageTarget {
 
     async fn reading(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
         if Kind::of(destination) == Some(Kind::Pointer) {
-            let settings: PointerSettings = settings_of(destination)?;
             let held = self.host.pointer(&pointer_at(destination), &cx.cancel).await?;
             let index = held.as_ref().and_then(|held| Index::read(&held.document));
             return Ok(match (held, index) {
-                (_, Some(index)) if index.version == settings.version => {
-                    let digest = destination.digest.parse().unwrap_or_else(|_| Digest::of(destination.name.as_bytes()));
-                    Reading { digest: Some(digest), version: Some(index.version), revision: Some(index.revision), ..Reading::default() }
-                }
                 (Some(held), index) => {
-                    Reading { digest: Some(Digest::of(&held.document)), version: index.map(|index| index.version), ..Reading::default() }
+                    let (version, revision) = index.map(|index| (index.version, index.revision)).unzip();
+                    Reading { digest: Some(Digest::of(&held.document)), version, revision, ..Reading::default() }
                 }
                 (None, _) => Reading::default(),
             });

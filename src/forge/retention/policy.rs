@@ -149,7 +149,7 @@ fn shape(tag: &str) -> Option<((String, String), Version)> {
     let from = tag.rfind('/').map_or(0, |slash| slash + 1);
     let first = from + tag[from..].find(|ch: char| ch.is_ascii_digit())?;
     let version: Version = tag[first..].parse().ok()?;
-    let channel: String = version.prerelease().chars().take_while(|ch| ch.is_ascii_alphabetic()).collect();
+    let channel: String = version.prerelease().chars().take_while(char::is_ascii_alphabetic).collect();
     // A pre-release that is only numbers is a channel of its own all the same.
     let channel = if channel.is_empty() && !version.prerelease().is_empty() { "-".to_owned() } else { channel };
     Some(((tag[..first].to_owned(), channel), version))

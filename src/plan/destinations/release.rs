@@ -169,7 +169,7 @@ pub(super) fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, S
             StepWork::Archive(_) => add(step.id(), step.name.clone()),
             // Programs for several platforms have one file name; the artifact's tells them apart.
             StepWork::Binary(program) => {
-                let windows = program.file.ends_with(".exe") && !step.name.ends_with(".exe");
+                let windows = program.file.strip_suffix(".exe").is_some() && step.name.strip_suffix(".exe").is_none();
                 add(step.id(), if windows { format!("{}.exe", step.name) } else { step.name.clone() });
             }
             StepWork::Command(command) => {
@@ -207,7 +207,7 @@ fn git_ref(tag: &str) -> Result<()> {
         || tag.contains("..")
         || tag.contains("//")
         || tag.contains("@{")
-        || tag.split('/').any(|part| part.starts_with('.') || part.ends_with(".lock"))
+        || tag.split('/').any(|part| part.starts_with('.') || part.strip_suffix(".lock").is_some())
         || tag.chars().any(|ch| ch.is_control() || ch.is_whitespace() || "~^:?*[\\".contains(ch));
     if bad {
         return Err(Error::usage(format!("`{}` cannot be a git tag", tag.escape_debug())).hint("see `git check-ref-format`"));

@@ -52,7 +52,7 @@ fn same(one: &str, other: &str) -> bool {
 
 impl Caller<'_> {
     /// May they do this here? Projects are private: who may not read is told that there is nothing.
-    pub(super) fn admit(&self, project: &str, at: &At, reads: bool) -> Result<Role> {
+    pub(super) fn admit(self, project: &str, at: &At, reads: bool) -> Result<Role> {
         let Self::Token(known) = self else { return Err(Refusal::missing("Project")) };
         match &known.kind {
             TokenKind::Job { project: own, also, .. } => {
@@ -76,7 +76,7 @@ impl Caller<'_> {
     }
 
     /// May they read the repository by git?
-    pub(super) fn may_fetch(&self, project: &str) -> bool {
+    pub(super) fn may_fetch(self, project: &str) -> bool {
         match self {
             Self::Nobody => false,
             Self::Token(Trusted { kind: TokenKind::Private { .. }, .. }) => true,
@@ -87,7 +87,7 @@ impl Caller<'_> {
     }
 
     /// Is it a job?
-    pub(super) fn is_job(&self) -> bool {
+    pub(super) fn is_job(self) -> bool {
         matches!(self, Self::Token(Trusted { kind: TokenKind::Job { .. }, .. }))
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn update(project: &mut Held, base: &str, tag: &str, id: u64, body: &
     let release = project.release_mut(tag).ok_or_else(|| Refusal::missing(""))?;
     let place = release.links.iter().position(|link| link.id == id).ok_or_else(|| Refusal::missing(""))?;
     let held = release.links[place].clone();
-    let mut wanted = serde_json::json!({ "name": held.name, "url": held.url, "link_type": held.link_type });
+    let mut wanted = serde_json::json!({ "name": held.name, "url": held.url, "link_type": held.kind });
     if let Some(path) = held.path {
         wanted["direct_asset_path"] = Value::String(path);
     }
@@ -101,7 +101,7 @@ pub(super) fn checked(release: &Release, body: &Value, id: u64) -> Result<Link> 
     if path.is_some() && release.links.iter().any(|link| link.path.as_deref() == path) {
         return taken("filepath");
     }
-    Ok(Link { id, name: name.to_owned(), url: url.to_owned(), path: path.map(str::to_owned), link_type: link_type.to_owned() })
+    Ok(Link { id, name: name.to_owned(), url: url.to_owned(), path: path.map(str::to_owned), kind: link_type.to_owned() })
 }
 
 /// `\A/(?:[\-\.\w]+/?)*[\da-zA-Z]+\z` (`Releases::Link::FILEPATH_REGEX`).

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::options::{Limits, Role};
 use super::page::page;
 use super::refusal::{Refusal, Result};
-use super::render::Renderer;
+use super::render::{Renderer, generic_file, package_file};
 use super::reply::Reply;
 use super::world::Kept;
 use super::world::{Held, Package, PackageFile, World};
@@ -33,7 +33,7 @@ pub(super) fn one(project: &Held, render: &Renderer<'_>, id: u64) -> Result<Repl
 
 pub(super) fn files(project: &Held, render: &Renderer<'_>, id: u64, asked: &Asked, most: usize) -> Result<Reply> {
     let package = find(project, id)?;
-    let files: Vec<Value> = package.files.iter().map(|file| render.package_file(package, file)).collect();
+    let files: Vec<Value> = package.files.iter().map(|file| package_file(package, file)).collect();
     Ok(page(asked, most, render.base, files))
 }
 
@@ -103,14 +103,7 @@ pub(super) fn stop_sending(project: &mut Held, name: &str, version: &str) {
 }
 
 /// The bytes are here: the file is there. A second of one name lies beside the first and covers it.
-pub(super) fn finish(
-    world: &mut World,
-    at: usize,
-    base: &str,
-    (name, version, file): (&str, &str, &str),
-    kept: Kept,
-    asked: &Asked,
-) -> Reply {
+pub(super) fn finish(world: &mut World, at: usize, (name, version, file): (&str, &str, &str), kept: Kept, asked: &Asked) -> Reply {
     let (id, made, file_id) = (world.next_id(), world.now(), world.next_id());
     let project = &mut world.projects[at];
     let known = project.packages.iter().position(|package| package.name == name && package.version == version);
@@ -120,7 +113,7 @@ pub(super) fn finish(
     });
     let package = &mut project.packages[place];
     let file = PackageFile { id: file_id, name: file.to_owned(), created: made, kept };
-    let shown = Renderer { base }.generic_file(package.id, &file);
+    let shown = generic_file(package.id, &file);
     package.files.push(file);
     if asked.query("select") == Some("package_file") {
         return Reply::json(201, shown);

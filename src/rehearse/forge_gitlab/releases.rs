@@ -91,10 +91,10 @@ pub(super) fn update(project: &mut Held, base: &str, tag: &str, body: &Value, li
     }
     release.remember();
     if let Some(name) = text(body, "name") {
-        release.name = name.to_owned();
+        name.clone_into(&mut release.name);
     }
     if let Some(description) = text(body, "description") {
-        release.description = description.to_owned();
+        description.clone_into(&mut release.description);
     }
     if let Some(at) = text(body, "released_at").and_then(|text| Timestamp::parse(text).ok()) {
         release.released = at;

@@ -44,7 +44,7 @@ impl Renderer<'_> {
             Some(path) => format!("{}/-/releases/{tag}/downloads{path}", self.web(project)),
             None => link.url.clone(),
         };
-        json!({ "id": link.id, "name": link.name, "url": link.url, "direct_asset_url": direct, "link_type": link.link_type })
+        json!({ "id": link.id, "name": link.name, "url": link.url, "direct_asset_url": direct, "link_type": link.kind })
     }
 
     pub(super) fn release(&self, project: &Held, release: &Release) -> Value {
@@ -75,19 +75,21 @@ impl Renderer<'_> {
             },
         })
     }
+}
 
-    pub(super) fn package_file(&self, package: &Package, file: &PackageFile) -> Value {
-        json!({
-            "id": file.id, "package_id": package.id, "created_at": file.created.precise(), "file_name": file.name,
-            "size": file.kept.size, "file_md5": null, "file_sha1": null, "file_sha256": file.kept.digest.hex(),
-        })
-    }
+/// A file in the list of its package.
+pub(super) fn package_file(package: &Package, file: &PackageFile) -> Value {
+    json!({
+        "id": file.id, "package_id": package.id, "created_at": file.created.precise(), "file_name": file.name,
+        "size": file.kept.size, "file_md5": null, "file_sha1": null, "file_sha256": file.kept.digest.hex(),
+    })
+}
 
-    pub(super) fn generic_file(&self, package: u64, file: &PackageFile) -> Value {
-        json!({
-            "id": file.id, "package_id": package, "created_at": file.created.precise(), "updated_at": file.created.precise(),
-            "size": file.kept.size, "file_store": 1, "file_md5": null, "file_sha1": null,
-            "file_sha256": file.kept.digest.hex(), "file_name": file.name, "file": { "url": "" },
-        })
-    }
+/// A file that came just now.
+pub(super) fn generic_file(package: u64, file: &PackageFile) -> Value {
+    json!({
+        "id": file.id, "package_id": package, "created_at": file.created.precise(), "updated_at": file.created.precise(),
+        "size": file.kept.size, "file_store": 1, "file_md5": null, "file_sha1": null,
+        "file_sha256": file.kept.digest.hex(), "file_name": file.name, "file": { "url": "" },
+    })
 }

@@ -45,6 +45,11 @@ impl Running {
         self.server.log()
     }
 
+    /// Stops listening, lets answers under way finish for a few seconds, and closes.
+    pub async fn shutdown(self) {
+        self.server.shutdown().await;
+    }
+
     /// Serves the same world with other faults, on the same port.
     pub async fn restart(self, options: Options) -> Result<Self> {
         let Self { server, world, prefix, dir } = self;

@@ -45,7 +45,7 @@ impl Gitlab {
         if let Route::Project(project, At::Generic(name, version, file)) = &route
             && asked.method.as_str() == "PUT"
         {
-            return self.put(who, asked, &base, project, (name, version, file)).await;
+            return self.put(who, asked, project, (name, version, file)).await;
         }
         let mut body = Value::Null;
         if !reads(asked) {
@@ -90,7 +90,6 @@ impl Gitlab {
         &self,
         who: Caller<'_>,
         asked: &mut Asked,
-        base: &str,
         project: &str,
         (name, version, file): (&String, &String, &String),
     ) -> Result<Result<Reply>, Cut> {
@@ -115,7 +114,7 @@ impl Gitlab {
         packages::stop_sending(&mut world.projects[place], name, version);
         let Some((size, digest)) = saved? else { return Ok(Err(Refusal::bad("400 Bad request - File is too large"))) };
         let kept = Kept { path, size, digest };
-        Ok(Ok(packages::finish(&mut world, place, base, (name, version, file), kept, asked)))
+        Ok(Ok(packages::finish(&mut world, place, (name, version, file), kept, asked)))
     }
 }
 

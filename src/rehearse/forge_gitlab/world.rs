@@ -56,7 +56,7 @@ pub(super) struct Link {
     pub(super) name: String,
     pub(super) url: String,
     pub(super) path: Option<String>,
-    pub(super) link_type: String,
+    pub(super) kind: String,
 }
 
 #[derive(Debug, Clone)]

@@ -50,20 +50,41 @@ pub struct Hub {
     pub runtime: tokio::runtime::Runtime,
     pub server: Running,
     pub heard: Heard,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+    projects: Vec<String>,
+    commit: String,
 }
 
 impl Hub {
     pub fn start(projects: &[&str], commit: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
         let dir = tempfile::tempdir().expect("temporary directory");
+        let projects: Vec<String> = projects.iter().map(|project| (*project).to_owned()).collect();
+        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, commit, None));
+        Self { runtime, server, heard, dir, projects, commit: commit.to_owned() }
+    }
+
+    async fn serve(dir: &tempfile::TempDir, projects: &[String], commit: &str, addr: Option<std::net::SocketAddr>) -> (Running, Heard) {
         let heard = Heard::default();
         let repository = || Repository { tags: BTreeMap::from([("v1.4.0".to_owned(), commit.to_owned())]), ..Repository::default() };
-        let mut options = Options::new(dir.path(), projects.iter().map(|project| ((*project).to_owned(), repository())));
+        let mut options = Options::new(dir.path(), projects.iter().map(|project| (project.clone(), repository())));
         options.token = Some(Secret::new(TOKEN));
         options.server = ServerOptions { recorder: Some(heard.recorder()), ..ServerOptions::default() };
-        let server = runtime.block_on(serve(options)).expect("forge");
-        Self { runtime, server, heard, _dir: dir }
+        if let Some(addr) = addr {
+            options.server.addr = addr;
+        }
+        (serve(options).await.expect("forge"), heard)
+    }
+
+    /// As it was at first, at the same address.
+    pub fn emptied(self) -> Self {
+        let Self { runtime, server, dir, projects, commit, .. } = self;
+        let addr = server.addr;
+        runtime.block_on(server.shutdown());
+        drop(dir);
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, &commit, Some(addr)));
+        Self { runtime, server, heard, dir, projects, commit }
     }
 
     pub fn ask(&self, path: &str) -> Value {
@@ -131,7 +152,7 @@ fn a_release_goes_from_the_config_to_what_verify_says() {
     sf.run(&["release", "publish"]).code(0);
     assert_eq!(hub.server.log().writes().len(), 1, "{:?}", hub.server.log().writes());
     sf.run(&["release", "verify"]).code(0);
-    assert!(!holds_token(&sf.path().join(".stagefreight")), "the token is in a file below .stagefreight");
+    assert!(!holds_token(&sf.path().join(".stagefreight/")), "the token is in a file below .stagefreight");
     hub.heard.assert_valid();
     assert!(hub.heard.operations() >= 10, "only {} operations were asked", hub.heard.operations());
     drop(hub.runtime);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stagefreight::publish::PlaceErrorKind as P;
+use stagefreight::rehearse::FaultPlan;
 use stagefreight::rehearse::forge_github::{Lags, Permission};
 
 use super::rows::{Before, Row, rows};
@@ -89,7 +90,7 @@ async fn check(scene: &Scene, name: &str, well: bool, before: Before) {
     let visible = scene.visible().await;
     if well {
         let visible = visible.as_ref().unwrap_or_else(|| panic!("{name}: it ended well, and nothing is visible"));
-        for (file, digest) in scene.expected() {
+        for (file, digest) in Scene::expected() {
             assert_eq!(Scene::set(visible).get(&file), Some(&digest), "{name}: {file}");
         }
         let body = visible["body"].as_str().expect("notes");
@@ -103,7 +104,7 @@ async fn check(scene: &Scene, name: &str, well: bool, before: Before) {
         let alias = scene.ask("GET", &format!("/api/v3/repos/{PROJECT}/git/ref/tags%2F{ALIAS}"), None).await;
         assert_eq!(alias["object"]["sha"], commit(), "{name}: alias");
     } else if let Some(visible) = visible.filter(|_| !matches!(before, Before::ImmutableWithout | Before::OtherBytes)) {
-        assert_eq!(Scene::set(&visible), scene.expected(), "{name}: something incomplete is visible");
+        assert_eq!(Scene::set(&visible), Scene::expected(), "{name}: something incomplete is visible");
     }
 }
 
@@ -218,7 +219,7 @@ fn block_on(test: impl Future<Output = ()>) {
 #[test]
 fn two_publishers_make_one_release() {
     block_on(async {
-        let scene = Scene::with(Default::default(), |_| {}).await;
+        let scene = Scene::with(FaultPlan::default(), |_| {}).await;
         let (one, other) = (Publisher::default(), Publisher { workspace: Some("other"), ..Publisher::default() });
         let (first, second) = tokio::join!(scene.publish(&one), scene.publish(&other));
         // Whoever is overtaken may have to come again; nobody breaks anything.
@@ -230,7 +231,7 @@ fn two_publishers_make_one_release() {
         let again = scene.publish(&one).await;
         assert_eq!((again.failure(), again.writes()), (None, 0), "{}", again.message());
         let visible = scene.visible().await.expect("a release");
-        assert_eq!(Scene::set(&visible), scene.expected());
+        assert_eq!(Scene::set(&visible), Scene::expected());
         scene.heard.assert_valid();
     });
 }
@@ -238,10 +239,12 @@ fn two_publishers_make_one_release() {
 #[test]
 fn a_server_that_tells_no_digests_is_read_back_and_storage_sees_no_token() {
     block_on(async {
-        let scene = Scene::with(Default::default(), |options| (options.digests, options.storage) = (false, true)).await;
+        let scene = Scene::with(FaultPlan::default(), |options| (options.digests, options.storage) = (false, true)).await;
         assert_eq!(scene.publish(&Publisher::default()).await.failure(), None);
         scene.server.log().clear();
-        let again = scene.publish(&Publisher::default()).await;
+        // Another machine: it remembers nothing of what arrived.
+        let elsewhere = Publisher { workspace: Some("other"), ..Publisher::default() };
+        let again = scene.publish(&elsewhere).await;
         assert_eq!((again.failure(), again.writes()), (None, 0), "{}", again.message());
         let entries = scene.server.log().entries();
         let stored: Vec<_> = entries.iter().filter(|entry| entry.path.starts_with("/storage/")).collect();
@@ -254,7 +257,7 @@ fn a_server_that_tells_no_digests_is_read_back_and_storage_sees_no_token() {
 #[test]
 fn what_people_write_into_the_notes_survives() {
     block_on(async {
-        let scene = Scene::with(Default::default(), |_| {}).await;
+        let scene = Scene::with(FaultPlan::default(), |_| {}).await;
         assert_eq!(scene.publish(&Publisher::default()).await.failure(), None);
         let made = scene.visible().await.expect("a release");
         let body = format!("Dear all,\n\n{}\n\nThanks!", made["body"].as_str().expect("notes"));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
+use stagefreight::http::header::HeaderMap;
 use stagefreight::rehearse::api::{Exchange, Recorder};
 
 /// Statuses that every operation may answer, though the description names them for few: no or bad credentials, a missing
@@ -36,7 +37,7 @@ impl Heard {
         Arc::new(move |exchange: &Exchange| match github().check(exchange) {
             Ok(operation) => *heard.count.lock().expect("count").entry(operation).or_default() += 1,
             Err(error) => {
-                heard.wrong.lock().expect("list").push(format!("{} {}?{}: {error}", exchange.method, exchange.path, exchange.query))
+                heard.wrong.lock().expect("list").push(format!("{} {}?{}: {error}", exchange.method, exchange.path, exchange.query));
             }
         })
     }
@@ -182,10 +183,10 @@ fn the_description_catches_what_is_wrong() {
         method: method.to_owned(),
         path: format!("/api/v3{path}"),
         query: query.to_owned(),
-        request_headers: Default::default(),
+        request_headers: HeaderMap::default(),
         request_body: body.map(|body| body.to_owned().into()),
         status,
-        response_headers: Default::default(),
+        response_headers: HeaderMap::default(),
         response_body: Some(answer.to_owned().into()),
     };
     let check = |exchange: Exchange| github().check(&exchange);

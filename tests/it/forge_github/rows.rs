@@ -1,7 +1,7 @@
 //! The rows: what a forge, a network or another publisher does, and what publishing comes to.
 
 use stagefreight::publish::PlaceErrorKind as P;
-use stagefreight::rehearse::fault::{Cut, Fault, FaultPlan};
+use stagefreight::rehearse::fault::{Cut, Fault, FaultPlan, Moment};
 
 use super::scene::{PROJECT, Publisher, TAG};
 
@@ -142,7 +142,7 @@ fn transfers() -> Vec<Row> {
     let upload = uploads();
     let exists = r#"{"message":"Validation Failed","errors":[{"resource":"ReleaseAsset","code":"already_exists","field":"name"}]}"#;
     let respond =
-        |status: u16, body: &str| Fault::Respond { status, headers: Vec::new(), body: body.to_owned(), moment: Default::default() };
+        |status: u16, body: &str| Fault::Respond { status, headers: Vec::new(), body: body.to_owned(), moment: Moment::default() };
     vec![
         row("upload: cut in the middle leaves a starter").nth("POST", &upload, 2, Fault::Cut(Cut::RequestBody(1000))),
         row("upload: cut before the first byte leaves a starter").nth("POST", &upload, 1, Fault::Cut(Cut::RequestBody(0))),

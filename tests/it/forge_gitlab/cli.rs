@@ -1,11 +1,7 @@
 //! A release and a package at GitLab from the command line, as a job that has nothing but its token.
 
-use stagefreight::core::Secret;
-use stagefreight::rehearse::forge_gitlab::{Options, Project, Role, TokenKind, Trusted, start};
-
+use super::lab::Lab;
 use super::scene::JOB;
-use crate::support::forge_cli::Workspace;
-use crate::support::openapi::OpenApi;
 
 const PUBLISH: &str = r#"  release: { kind: release, repos: home, archives: [pack, tool], when: { git_tags: [stable] } }
   package: { kind: generic-package, repo: home, package: tools, archives: [pack], aliases: [latest], when: { git_tags: [stable] } }
@@ -13,22 +9,8 @@ const PUBLISH: &str = r#"  release: { kind: release, repos: home, archives: [pac
 
 #[test]
 fn a_job_releases_from_the_config_to_what_verify_says() {
-    let workspace = Workspace::new();
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-    let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs"]);
-    let mut options = Options::new(dir.path());
-    options.projects = vec![Project::new("acme/app", "v1.4.0", &workspace.commit())];
-    let kind = TokenKind::Job { project: "acme/app".to_owned(), also: Vec::new(), ended: false };
-    options.trusted = vec![Trusted { token: Secret::new(JOB), kind, role: Role::Developer }];
-    options.server.recorder = Some(recorder);
-    let server = runtime.block_on(start(options)).expect("server");
-    let workspace = workspace.env("CI_JOB_TOKEN", JOB).env("CI_SERVER_URL", &server.url());
-    let places = format!(
-        "forges: {{ lab: {{ provider: gitlab, url: \"{}\" }} }}\nrepos: {{ home: {{ forge: lab, project: acme/app }} }}\n",
-        server.url()
-    );
-    workspace.config(&places, PUBLISH);
+    let lab = Lab::start(PUBLISH);
+    let (workspace, server) = (&lab.workspace, lab.server());
     for command in ["preflight", "perform", "review", "publish", "verify"] {
         workspace.run(&[command], 0);
     }
@@ -43,6 +25,6 @@ fn a_job_releases_from_the_config_to_what_verify_says() {
     server.log().clear();
     workspace.run(&["publish"], 0);
     assert!(server.log().writes().is_empty() && workspace.writes() == 0, "{:#?}", server.log().writes());
-    findings.assert_none();
+    lab.findings.assert_none();
     workspace.assert_never_seen(JOB);
 }

@@ -3,7 +3,7 @@
 use stagefreight::core::Secret;
 use stagefreight::forge::Carrier;
 use stagefreight::publish::PlaceErrorKind as Kind;
-use stagefreight::rehearse::fault::{Cut, Fault, FaultPlan};
+use stagefreight::rehearse::fault::{Cut, Fault, FaultPlan, Moment};
 use stagefreight::rehearse::forge_gitlab::{Options, Role, TokenKind, Trusted};
 
 use super::row::{Row, row};
@@ -48,7 +48,7 @@ fn questions() -> Vec<Row> {
         rows.push(row(format!("{} asks for a second", at.0), plan(at, patience)));
         let down = FaultPlan::default().every(at.1, at.2, Fault::status(503));
         rows.push(row(format!("{} is down", at.0), down).stops(Kind::Unavailable, "503"));
-        let page = Fault::Respond { status: 200, headers: Vec::new(), body: "<html>sign in</html>".to_owned(), moment: Default::default() };
+        let page = Fault::Respond { status: 200, headers: Vec::new(), body: "<html>sign in</html>".to_owned(), moment: Moment::default() };
         let strange = FaultPlan::default().every(at.1, at.2, page);
         rows.push(row(format!("{} is a web page", at.0), strange).stops(Kind::Rejected, "something else than"));
     }
@@ -67,8 +67,8 @@ fn files() -> Vec<Row> {
         once("cut after it arrived", Fault::Cut(Cut::After)),
         once("cut in its middle", Fault::Cut(Cut::RequestBody(100))),
         once("whose answer is cut short", Fault::Cut(Cut::ResponseBody(10))),
-        once("whose answer comes late", Fault::Stall { millis: 5_000, moment: Default::default() }.after_commit()),
-        once("that stalls", Fault::stall(std::time::Duration::from_secs(5))),
+        once("whose answer comes late", Fault::Stall { millis: 9_000, moment: Moment::default() }.after_commit()),
+        once("that stalls", Fault::stall(std::time::Duration::from_secs(9))),
         once("that is slow", Fault::Slow { bytes_per_second: 200_000 }),
         once("refused while another came", taken()),
         row("every file answered 503", FaultPlan::default().every(PUT.1, PUT.2, Fault::status(503))).stops(Kind::Unavailable, "503"),
@@ -110,7 +110,7 @@ fn taken() -> Fault {
         status: 400,
         headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
         body,
-        moment: Default::default(),
+        moment: Moment::default(),
     }
 }
 

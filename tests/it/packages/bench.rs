@@ -38,7 +38,7 @@ impl Bench {
         Self { publisher, heard, dir: tempfile::tempdir().expect("temporary directory"), elsewhere: AtomicU64::new(0) }
     }
 
-    pub fn target(&self, host: Arc<dyn FileHost>) -> PackageTarget {
+    pub fn target(host: Arc<dyn FileHost>) -> PackageTarget {
         PackageTarget::new("files", host)
     }
 

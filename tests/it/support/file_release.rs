@@ -184,8 +184,8 @@ impl Publisher {
         let options = Options {
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),
-                answer: Duration::from_secs(3),
-                stall_window: Duration::from_millis(700),
+                answer: Duration::from_secs(6),
+                stall_window: Duration::from_millis(1500),
                 stall_floor: 1024,
             },
             ladder: Ladder {
@@ -235,7 +235,7 @@ impl Publisher {
     /// Git's own protocol to a repository of a Gitea.
     pub fn refs(&self, url: &str, project: &str, token: &str) -> stagefreight::forge::Refs {
         let repository = Url::parse(&format!("{}/{project}.git", url.trim_end_matches('/'))).expect("URL");
-        stagefreight::forge::Refs::new(self.http.clone(), repository, Some(("stagefreight", Secret::new(token))))
+        stagefreight::forge::Refs::new(self.http.clone(), repository, Some(("anybody", Secret::new(token))))
     }
 
     pub fn target(&self, forge: &Arc<dyn Forge>, release: &FileRelease) -> ReleaseTarget {

@@ -62,7 +62,7 @@ impl Workspace {
     #[track_caller]
     pub fn assert_never_seen(&self, secret: &str) {
         assert!(!self.said.borrow().contains(secret), "a secret was printed");
-        let kept = super::file_release::left_behind(&self.sf.path().join(".stagefreight"));
+        let kept = super::file_release::left_behind(&self.sf.path().join(".stagefreight/"));
         assert!(!kept.contains(secret), "a secret was written down");
     }
 }

@@ -206,6 +206,19 @@ impl Gitea {
         Some(found)
     }
 
+    /// Takes away all releases and drafts of a repository, and these tags.
+    pub async fn remove_releases(&self, project: &str, tags: &[&str]) {
+        let (_, releases) = self.call("GET", &format!("repos/{project}/releases?limit=50"), None).await;
+        for release in releases.as_array().into_iter().flatten() {
+            let (status, said) = self.call("DELETE", &format!("repos/{project}/releases/{}", release["id"]), None).await;
+            assert_eq!(status, 204, "{said}");
+        }
+        for tag in tags {
+            let (status, said) = self.call("DELETE", &format!("repos/{project}/tags/{tag}"), None).await;
+            assert!(matches!(status, 204 | 404), "{status} {said}");
+        }
+    }
+
     /// How many releases and drafts a repository has.
     pub async fn count(&self, project: &str) -> usize {
         let (_, releases) = self.call("GET", &format!("repos/{project}/releases?limit=50"), None).await;

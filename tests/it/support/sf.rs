@@ -120,6 +120,15 @@ impl Sf {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// As if nothing had been published from here: no journal, no placements, no results.
+    pub fn forget_publishing(&self) {
+        let state = self.path().join(".stagefreight");
+        let _none_yet = std::fs::remove_dir_all(state.join("journal"));
+        for file in ["placements.json", "published.json"] {
+            let _none_yet = std::fs::remove_file(state.join(file));
+        }
+    }
+
     /// The binary with a clean environment: PATH, a private HOME, and what `env` set.
     pub fn command(&self, args: &[&str]) -> Call {
         self.program(env!("CARGO_BIN_EXE_stagefreight"), args)

@@ -1,0 +1,55 @@
+//! An embedded GitLab and a workspace whose job may use it with nothing but its own token.
+
+use stagefreight::core::Secret;
+use stagefreight::rehearse::forge_gitlab::{Options, Project, Role, Running, TokenKind, Trusted, start};
+
+use super::scene::JOB;
+use crate::support::forge_cli::Workspace;
+use crate::support::openapi::{Findings, OpenApi};
+
+pub struct Lab {
+    pub workspace: Workspace,
+    pub findings: Findings,
+    server: Option<Running>,
+    options: Options,
+    runtime: tokio::runtime::Runtime,
+    dir: tempfile::TempDir,
+}
+
+impl Lab {
+    /// With these publish entries.
+    pub fn start(publish: &str) -> Self {
+        let workspace = Workspace::new();
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+        let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs"]);
+        let mut options = Options::new(dir.path());
+        options.projects = vec![Project::new("acme/app", "v1.4.0", &workspace.commit())];
+        let kind = TokenKind::Job { project: "acme/app".to_owned(), also: Vec::new(), ended: false };
+        options.trusted = vec![Trusted { token: Secret::new(JOB), kind, role: Role::Developer }];
+        options.server.recorder = Some(recorder);
+        let server = runtime.block_on(start(options.clone())).expect("server");
+        options.server.addr = server.addr();
+        let workspace = workspace.env("CI_JOB_TOKEN", JOB).env("CI_SERVER_URL", &server.url());
+        let places = format!(
+            "forges: {{ lab: {{ provider: gitlab, url: \"{}\" }} }}\nrepos: {{ home: {{ forge: lab, project: acme/app }} }}\n",
+            server.url()
+        );
+        workspace.config(&places, publish);
+        Self { workspace, findings, server: Some(server), options, runtime, dir }
+    }
+
+    pub fn server(&self) -> &Running {
+        self.server.as_ref().expect("a server")
+    }
+
+    /// As it was at first, at the same address.
+    pub fn empty(&mut self) {
+        let old = self.server.take().expect("a server");
+        self.runtime.block_on(old.shutdown());
+        let dir = tempfile::tempdir().expect("temporary directory");
+        dir.path().clone_into(&mut self.options.dir);
+        drop(std::mem::replace(&mut self.dir, dir));
+        self.server = Some(self.runtime.block_on(start(self.options.clone())).expect("server on the same port"));
+    }
+}
