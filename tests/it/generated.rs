@@ -6,6 +6,7 @@ use clap::ValueEnum as _;
 use stagefreight::cli::schemas::{self, SchemaOf};
 use stagefreight::error::Kind;
 use stagefreight::names;
+use stagefreight::remote::conformance::{REQUIREMENTS, Requirement};
 
 fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -37,6 +38,21 @@ fn environment_variables() {
         text.push_str(&format!("| `{}` | {}{secret} |\n", variable.name, variable.doc));
     }
     compare("docs/environment.md", &text);
+}
+
+#[test]
+fn the_requirements_of_adapters() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/remotes.md")).expect("docs/remotes.md");
+    let (before, rest) = page.split_once("<!-- requirements: generated").expect("where they begin");
+    let (instruction, rest) = rest.split_once("-->\n").expect("the end of that line");
+    let (_, after) = rest.split_once("<!-- end of requirements -->").expect("where they end");
+    let mut table = "\n| id | level | an adapter keeps to it when |\n|---|---|---|\n".to_owned();
+    for Requirement { id, level, what } in REQUIREMENTS {
+        let level = serde_json::to_value(level).expect("a word");
+        table.push_str(&format!("| {id} | {} | {what} |\n", level.as_str().expect("a word")));
+    }
+    let text = format!("{before}<!-- requirements: generated{instruction}-->\n{table}\n<!-- end of requirements -->{after}");
+    compare("docs/remotes.md", &text);
 }
 
 // Files of `.stagefreight/`, documents of commands, and the config: name of the schema file and its text.

@@ -45,6 +45,8 @@ pub struct Bench<'a> {
     pub capabilities: Capabilities,
     /// Names this examination among all others.
     pub id: String,
+    /// A push went well: there is a release.
+    pub pushed: bool,
     /// A text no adapter has a reason to print, passed on in a variable.
     canary: String,
     /// What the passed variables hold.
@@ -104,6 +106,8 @@ impl Heard {
 pub struct Variation {
     /// Started in another directory, with another home.
     pub elsewhere: bool,
+    /// The file itself, not a copy of it.
+    pub in_place: bool,
     /// Without the variables that hold secrets.
     pub without_secrets: bool,
     /// With these variables as well.
@@ -128,9 +132,10 @@ impl<'a> Bench<'a> {
             world,
             options,
             cancel,
-            surroundings: Surroundings::new(world, &options.scratch)?,
+            surroundings: Surroundings::new(world, &options.scratch, &options.binary)?,
             findings: Findings::new(redactor),
             capabilities: Capabilities::default(),
+            pushed: false,
             id: format!("examination-{}", world.random_hex(6)),
             canary: format!("canary-{}", world.random_hex(12)),
             hidden,
@@ -146,7 +151,8 @@ impl<'a> Bench<'a> {
     pub async fn run(&mut self, args: &[&str], input: Option<&[u8]>, variation: &Variation) -> Heard {
         let dirs = &self.surroundings;
         let cwd = if variation.elsewhere { dirs.elsewhere() } else { dirs.cwd() };
-        let mut child = Child::new(self.world, self.options.binary.clone())
+        let program = if variation.in_place { &self.options.binary } else { dirs.adapter() };
+        let mut child = Child::new(self.world, program.to_owned())
             .args(args.iter().copied())
             .only_env(self.environment(variation))
             .masking(Redactor::default())

@@ -16,6 +16,7 @@ mod runs;
 mod suite;
 mod surroundings;
 mod transfer;
+mod versions;
 
 pub use bench::Options;
 pub use report::{ConformanceLevel, Outcome, Report, Status, Summary, Tally};

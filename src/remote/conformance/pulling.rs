@@ -57,7 +57,7 @@ impl Bench<'_> {
             Said::Yes(answer, _) => Some(answer),
             _ => None,
         };
-        if self.capabilities.features.prepare_finalize {
+        if self.pushed {
             let ours = found.as_ref().is_some_and(|answer| answer.pack.digest == self.surroundings.pack_digest().as_str());
             self.findings.check("SF-015", ours, || "the latest release of the place is not what was pushed there last".to_owned());
         }
@@ -99,7 +99,7 @@ impl Bench<'_> {
             Ok(bytes) => bytes,
             Err(problem) => {
                 let why = format!("the download did not work: {problem}");
-                self.findings.fail("SF-012", &why);
+                self.refused_address(&problem, &why);
                 self.findings.unproven(&["REM-052", "REM-053", "SF-013"], &why);
                 return;
             }

@@ -65,7 +65,7 @@ impl Bench<'_> {
         self.before_the_bytes(&push, &prepared).await;
         if let Err(problem) = self.upload(&prepared.upload, &self.surroundings.pack_path()).await {
             let why = format!("the upload did not work: {problem}");
-            self.findings.fail("SF-012", &why);
+            self.refused_address(&problem, &why);
             self.findings.unproven(&OF_FINALIZE, &why);
             self.findings.unproven(&["REM-021"], &why);
             return;
@@ -81,6 +81,7 @@ impl Bench<'_> {
             return;
         };
         self.findings.pass("REM-040");
+        self.pushed = true;
         self.judge_release(&released);
         self.again(&push, &finalize, &released).await;
     }

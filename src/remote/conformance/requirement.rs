@@ -113,6 +113,12 @@ requirements! {
     "SF-017" Must "runs.sync accounts for every run";
     "SF-018" Must "runs.sync accepts no run whose file is not what its digest says";
     "SF-019" Should "runs.sync accepts a run a second time as a duplicate";
+    "SF-020" Should "it finds a release by the version it was pushed with";
+    "SF-021" Should "the latest release is never a pre-release";
+    "SF-022" Should "it refuses a version that exists with other bytes";
+    "SF-023" Must "it makes no release of fewer bytes than were announced";
+    "SF-024" Must "releases of one target are not those of another";
+    "SF-025" Must "it is one file: it runs from a copy, as hosts run it";
 }
 
 impl Requirement {

@@ -39,6 +39,7 @@ pub async fn examine(world: &World, options: &Options, cancel: &CancellationToke
     } else {
         no_pull(&mut bench);
     }
+    bench.versions().await;
     bench.runs().await;
     bench.logins().await;
     if cancel.is_cancelled() {
@@ -67,6 +68,7 @@ fn name(bench: &mut Bench<'_>) {
 async fn capabilities(bench: &mut Bench<'_>) -> Option<Value> {
     let heard = bench.run(&[CAPABILITIES], None, &Variation { without_secrets: true, ..Variation::default() }).await;
     let document = heard.document();
+    alone(bench, document.is_ok()).await;
     let answered = document.is_ok() && heard.code == Some(0);
     bench.findings.check("REM-001", answered, || match &document {
         Err(problem) => format!("{CAPABILITIES}: {problem}"),
@@ -96,7 +98,8 @@ async fn capabilities(bench: &mut Bench<'_>) -> Option<Value> {
     let secure = auth.token_storage.iter().all(|place| SECURE_STORAGE.contains(&place.as_str()));
     bench.findings.check("REM-083", secure, || format!("token_storage is {}", auth.token_storage.join(", ")));
 
-    let elsewhere = Variation { elsewhere: true, without_secrets: true, with: vec![("LANG", "de_DE.UTF-8"), ("DEBUG", "1")] };
+    let elsewhere =
+        Variation { elsewhere: true, without_secrets: true, with: vec![("LANG", "de_DE.UTF-8"), ("DEBUG", "1")], ..Variation::default() };
     let same = |heard: &super::bench::Heard| heard.document().is_ok_and(|other| Value::Object(other) == said);
     let heard = bench.run(&[CAPABILITIES], None, &elsewhere).await;
     bench.findings.check("C-011", same(&heard), || "in another directory and environment it says something else".to_owned());
@@ -105,6 +108,15 @@ async fn capabilities(bench: &mut Bench<'_>) -> Option<Value> {
     let heard = bench.run(&[CAPABILITIES], None, &reserved).await;
     bench.findings.check("C-012", same(&heard), || "with a variable whose name begins with EPACK_ it says something else".to_owned());
     Some(said)
+}
+
+/// Hosts run a copy of what they verified, where nothing is beside it.
+async fn alone(bench: &mut Bench<'_>, answers: bool) {
+    let at_home = Variation { without_secrets: true, in_place: true, ..Variation::default() };
+    let needs_more = !answers && bench.run(&[CAPABILITIES], None, &at_home).await.document().is_ok();
+    bench.findings.check("SF-025", !needs_more, || {
+        "it only answers where it lies: it must carry what it needs, for hosts run a copy of this one file".to_owned()
+    });
 }
 
 async fn version(bench: &mut Bench<'_>) {

@@ -11,12 +11,16 @@ use crate::world::World;
 /// How many bytes the file has that is pushed: more than one buffer of any adapter, and no round number.
 const PACK_SIZE: usize = 200_003;
 
+/// The most an adapter may weigh.
+const MAX_ADAPTER: u64 = 512 * 1024 * 1024;
+
 /// What is expected to be as it was at the end.
 const MARKER: &str = "marker";
 
 /// The directories. Everything disappears with them.
 pub struct Surroundings {
     _scratch: Scratch,
+    adapter: PathBuf,
     cwd: PathBuf,
     elsewhere: PathBuf,
     home: PathBuf,
@@ -29,8 +33,8 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Makes them, with a file of random bytes to push.
-    pub fn new(world: &World, below: &Path) -> Result<Self> {
+    /// Makes them, with a copy of the adapter and a file of random bytes to push.
+    pub fn new(world: &World, below: &Path, adapter: &Path) -> Result<Self> {
         let scratch = Scratch::below(below, "conformance")?;
         let dir = |name: &str| {
             let path = scratch.path().join(name);
@@ -39,7 +43,10 @@ impl Surroundings {
         let mut pack = vec![0; PACK_SIZE];
         world.random.fill(&mut pack);
         let marker = world.random_hex(16).into_bytes();
+        let copy = dir("adapter")?.join(adapter.file_name().unwrap_or_default());
+        fs::write_atomic(&copy, &fs::read_bounded(adapter, MAX_ADAPTER)?, 0o755)?;
         let made = Self {
+            adapter: copy,
             cwd: dir("cwd")?,
             elsewhere: dir("elsewhere")?,
             home: dir("home")?,
@@ -54,6 +61,11 @@ impl Surroundings {
         fs::write_atomic(&made.pack_path(), &pack, 0o644)?;
         fs::write_atomic(&made.beyond.join(MARKER), &made.marker, 0o644)?;
         Ok(made)
+    }
+
+    /// The copy that is run.
+    pub fn adapter(&self) -> &Path {
+        &self.adapter
     }
 
     /// Where it is started.

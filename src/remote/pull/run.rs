@@ -27,6 +27,8 @@ pub struct PullOrder {
     pub force: bool,
     /// Workspace at the remote, instead of the config's.
     pub workspace: Option<String>,
+    /// Stream it belongs to; none leaves that to the remote.
+    pub stream: Option<String>,
 }
 
 /// What a pull came to.
@@ -53,7 +55,7 @@ pub async fn pull(remote: &Remote, order: &PullOrder, cancel: &CancellationToken
         refuse_taken(output, order.force)?;
     }
     let (executor, capabilities) = remote.able(Command::PullPrepare, cancel).await?;
-    let target = remote.target(order.workspace.as_deref(), None);
+    let target = remote.target(order.workspace.as_deref(), order.stream.as_deref());
     let request = PullPrepareRequest {
         remote: remote.settings.name.clone(),
         target: target.clone(),
@@ -184,5 +186,5 @@ fn refuse_taken(output: &Path, force: bool) -> Result<(), Failure> {
 
 fn taken(output: &Path) -> Failure {
     Failure::new(FailureKind::Conflict, format!("{} is there already", output.display()))
-        .hint("name another file with --output, or put the new one in its place with --force")
+        .hint("name another file with --file, or put the new one in its place with --force")
 }

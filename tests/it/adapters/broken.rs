@@ -16,6 +16,8 @@ fn broken(sf: &Sf, name: &str) -> PathBuf {
     let path = sf.outside().join(format!("epack-remote-{name}"));
     std::fs::write(&path, format!("{body}\n{change}{last}\n")).expect("adapter");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    // For the one that needs it.
+    std::fs::write(path.with_file_name("companion"), "").expect("companion");
     path
 }
 
@@ -66,6 +68,12 @@ caught! {
     futurist: "SF-001";
     forger: "SF-009";
     undated: "SF-011";
+    unversioned: "SF-020";
+    eager: "SF-021";
+    overwriter: "SF-022";
+    shortsighted: "SF-023";
+    blind: "SF-024";
+    scattered: "SF-025";
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub struct AddArgs {
     /// A setting of the adapter, KEY=VALUE; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Directory that file:// addresses of the adapter lead below
+    #[arg(long, value_name = "DIR")]
+    file_root: Option<String>,
     /// A variable the adapter gets; may be repeated
     #[arg(long = "secret", value_name = "NAME")]
     secrets: Vec<String>,
@@ -113,6 +116,9 @@ fn entry(args: &AddArgs) -> Result<String> {
             pairs.push(format!("{}: {}", quoted(key), quoted(value)));
         }
         line("config", format!("{{ {} }}", pairs.join(", ")));
+    }
+    if let Some(root) = &args.file_root {
+        line("transport", format!("{{ file_root: {} }}", quoted(root)));
     }
     if !args.secrets.is_empty() {
         line("secrets", format!("[{}]", args.secrets.join(", ")));

@@ -43,6 +43,9 @@ pub struct PullArgs {
     /// Workspace at the remote
     #[arg(long, value_name = "NAME")]
     workspace: Option<String>,
+    /// Stream it belongs to
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<String>,
     #[command(flatten)]
     options: RemoteOptions,
 }
@@ -73,6 +76,7 @@ pub fn run(session: &Session, args: &PullArgs) -> Result<()> {
         directory: session.world.cwd.clone(),
         force: args.force,
         workspace: args.workspace.clone(),
+        stream: args.stream.clone(),
     };
     let pulled = session.block_on(async { Ok(pull(&remote, &order, &session.cancel).await?) })?;
     let pack = &pulled.receipt.pack;

@@ -61,7 +61,8 @@ pub struct PushArgs {
     /// Leave records of runs alone
     #[arg(long)]
     no_runs: bool,
-    /// Make another release although these bytes were released under these names before
+    /// Ask the remote although a record says that these bytes are released under these names: a remote that makes the same
+    /// push once answers with that release, others make another
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -71,7 +72,7 @@ pub struct PushArgs {
 /// What was pushed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct PushedPack {
-    /// A release was made now; false when it was there before.
+    /// The remote was asked for a release now; false when a record of this workspace knows of it.
     pushed: bool,
     /// Id of the release.
     release_id: String,
@@ -140,7 +141,11 @@ fn shown(pushed: Pushed) -> PushedPack {
 
 fn screen(pushed: &PushedPack) -> String {
     let receipt = &pushed.receipt;
-    let done = if pushed.pushed { format!("{} sent", ByteSize(pushed.sent)) } else { "was there already".to_owned() };
+    let done = if pushed.pushed {
+        format!("{} sent", ByteSize(pushed.sent))
+    } else {
+        "released before, as its record says; --again asks the remote".to_owned()
+    };
     let mut text = format!("{}  {}  {}  {done}\n", receipt.remote, receipt.pack.name, pushed.release_id);
     if !pushed.canonical_ref.is_empty() {
         text.push_str(&format!("  {}\n", pushed.canonical_ref));
