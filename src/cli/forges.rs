@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::session::Session;
 use super::wire::rehearsal_dir;
+use crate::config::{Config, Forge, ForgeProvider};
+use crate::core::HostOptions;
 use crate::error::Result;
 use crate::forge::{EMBEDDED, ProjectSettings};
 use crate::manifest::DestinationTarget;
@@ -69,4 +71,33 @@ fn repository(target: &str, seeds: &[Seed]) -> Repository {
         }
     }
     repository
+}
+
+/// A project on a forge of the config, as a plan describes it.
+pub fn described(name: &str, forge: &Forge, project: &str) -> DestinationTarget {
+    DestinationTarget {
+        name: name.to_owned(),
+        kind: "release".to_owned(),
+        provider: forge.provider.name().to_owned(),
+        host: forge.url.split_once("://").map_or(forge.url.as_str(), |(_, rest)| rest).to_owned(),
+        plain_http: forge.url.starts_with("http://"),
+        credentials: forge.credentials.clone(),
+        ca_file: forge.ca_file.clone(),
+        options: HostOptions::default(),
+        settings: Some(serde_json::json!({ "forge": forge.id, "url": forge.url, "project": project })),
+    }
+}
+
+/// Forges that references may name: those of the config, and the two everybody knows, by the name of their product.
+pub fn known(config: &Config) -> BTreeMap<String, DestinationTarget> {
+    let public = |provider: ForgeProvider, url: &str| Forge {
+        id: provider.name().to_owned(),
+        provider,
+        url: url.to_owned(),
+        credentials: None,
+        ca_file: None,
+    };
+    let ours = [public(ForgeProvider::Github, "https://github.com"), public(ForgeProvider::Gitlab, "https://gitlab.com")];
+    // One of the config comes later, and so in place of ours.
+    ours.iter().chain(config.forges.values()).map(|forge| (forge.id.clone(), described(&forge.id, forge, ""))).collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::forges;
 use super::gather;
 use super::load;
 use super::session::Session;
@@ -12,6 +13,7 @@ use crate::ci::Provider;
 use crate::config::{Config, Remote as Configured};
 use crate::core::RemoteSettings;
 use crate::error::{Error, Result};
+use crate::forge::ReleaseAdapters;
 use crate::http;
 use crate::manifest::DestinationTarget;
 use crate::names;
@@ -101,7 +103,9 @@ pub fn sources(session: &Session) -> Result<Vec<Arc<dyn AdapterSource>>> {
     let options = http::Options::of_environment(&session.world.env)?;
     let client = http::Client::new(&session.world, session.events.clone(), &options)?;
     let registries = Registries::new(&session.world, session.events.clone())?;
-    Ok(vec![Arc::new(UrlSource::new(client)), Arc::new(RegistryAdapters::new(registries))])
+    let known = forges::known(&load::config_or_none(session)?);
+    let releases = ReleaseAdapters::new(&session.world, session.events.clone(), &session.directory, known);
+    Ok(vec![Arc::new(UrlSource::new(client)), Arc::new(RegistryAdapters::new(registries)), Arc::new(releases)])
 }
 
 // What is known of the build, in the words of the protocol. A CI that cannot be read says nothing here.

@@ -89,6 +89,17 @@ impl Forges {
 
     /// A project's releases as a place to publish to. `endpoint` is where the forge really listens when it is one of our own.
     pub fn releases(&mut self, target: &DestinationTarget, workspace: &Path, endpoint: Option<SocketAddr>) -> Result<ReleaseTarget> {
+        let (forge, host) = self.open(target, workspace, endpoint)?;
+        let uploader = Uploader::new(host.http, host.pace, forge.rules().uploads_at_a_time, self.events.clone());
+        Ok(ReleaseTarget::new(target.name.clone(), forge, uploader, workspace))
+    }
+
+    /// A project as something that can be asked, with what its files are read by.
+    pub fn project(&mut self, target: &DestinationTarget, workspace: &Path) -> Result<(Arc<dyn Forge>, http::Client)> {
+        self.open(target, workspace, None).map(|(forge, host)| (forge, host.http))
+    }
+
+    fn open(&mut self, target: &DestinationTarget, workspace: &Path, endpoint: Option<SocketAddr>) -> Result<(Arc<dyn Forge>, Host)> {
         let settings = ProjectSettings::of(target)?;
         let named = Url::parse(&settings.url)
             .map_err(|error| Error::usage(format!("the address of forge `{}` cannot be used", settings.forge)).because(&error))?;
@@ -111,8 +122,7 @@ impl Forges {
             Provider::Gitlab => Arc::new(Gitlab::new(place, api(below(&url, "v4")), &url)),
             Provider::Gitea | Provider::Forgejo => Arc::new(Gitea::new(place, api(below(&url, "v1")), &url)),
         };
-        let uploader = Uploader::new(host.http, host.pace, forge.rules().uploads_at_a_time, self.events.clone());
-        Ok(ReleaseTarget::new(target.name.clone(), forge, uploader, workspace))
+        Ok((forge, host))
     }
 
     /// A place for files as a place to publish to: generic packages of a project, or a server that takes PUT.

@@ -6,6 +6,7 @@
 //!
 //! Implements the ports of `publish`; sees no other room that does.
 
+mod adapters;
 mod api;
 mod asset;
 mod credentials;
@@ -26,6 +27,7 @@ pub mod transaction;
 mod upload;
 
 pub use crate::core::{NameRules, Renaming};
+pub use adapters::ReleaseAdapters;
 pub use api::{Answer, Api, Page};
 pub use asset::{AssetSource, AssetState, StoredAsset};
 pub use credentials::{Carrier, Token, Wanted, find as find_token, hint as token_hint};

@@ -240,7 +240,7 @@ impl Derived {
         let state = sf.path().join(".stagefreight");
         let _none_yet = std::fs::remove_dir_all(state.join("journal"));
         let _none_yet = std::fs::remove_file(state.join("placements.json"));
-        let killed = publish_until(&sf, &format!("request:{n}"));
+        let killed = publish_until(sf, &format!("request:{n}"));
         if killed {
             sf.run(&["publish"]).code(0);
         }

@@ -205,7 +205,8 @@ fn origin(source: Option<&Text>, digest: Option<&Text>, cx: &mut Cx) -> Option<A
         }
         return Some(AdapterOrigin::Oci(reference.to_owned()));
     }
-    if ["github:", "gitlab:", "gitea:", "forgejo:"].iter().any(|prefix| value.starts_with(prefix)) {
+    // Which forges there are is looked up when the adapter is fetched.
+    if value.split_once(':').is_some_and(|(forge, rest)| is_remote_name(forge) && !rest.starts_with('/')) {
         if !value.contains('@') {
             cx.report(Problem::at(text.span, "an asset of a release needs a version").hint("write `github:owner/repo@v1.2.3`"));
         }
@@ -214,7 +215,7 @@ fn origin(source: Option<&Text>, digest: Option<&Text>, cx: &mut Cx) -> Option<A
     if value.contains("://") || value.is_empty() || value.chars().any(char::is_control) {
         cx.report(
             Problem::at(text.span, format!("`source: {}` is not known", value.escape_debug()))
-                .hint("a path, https://…, oci://… or github:owner/repo@v1"),
+                .hint("a path, https://…, oci://…, or a release such as github:owner/repo@v1"),
         );
         return None;
     }

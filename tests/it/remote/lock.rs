@@ -8,7 +8,7 @@ use stagefreight::core::Digest;
 
 use super::{Lab, write_adapter};
 use crate::support::tls::Authority;
-use crate::support::{Registry, Sf, component};
+use crate::support::{Gitea, Registry, Sf, component};
 
 #[test]
 fn only_what_is_pinned_runs_and_ci_makes_no_exception() {
@@ -215,5 +215,65 @@ fn an_adapter_comes_from_a_registry_and_stays_what_was_pinned() {
     let refused = lab.sf.run(&["remote", "lock"]).code(7);
     assert!(refused.stderr().contains("is pinned"), "{}", refused.stderr());
     lab.sf.run(&["remote", "update"]).code(0);
+    lab.push(&["--again"]).code(0);
+}
+
+/// From a release at a real Gitea, by the file for this platform; what the release holds later is another adapter.
+#[test]
+fn an_adapter_comes_from_a_release_of_a_forge() {
+    let (gitea, runtime) = (Gitea::get(), tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime"));
+    let (project, release) = runtime.block_on(async {
+        let repository = gitea.repository().await;
+        let path = format!("repos/{}/releases", repository.project);
+        let (status, made) = gitea.call("POST", &path, Some(json!({ "tag_name": "v1.4.0", "name": "first" }))).await;
+        assert_eq!(status, 201, "{made}");
+        (repository.project, made["id"].to_string())
+    });
+    let lab = Lab::unpinned("");
+    let text = lab.sf.read("epack-remote-lab");
+    let attach = |name: &str, text: &str| {
+        let file = lab.sf.outside().join(name);
+        std::fs::write(&file, text).expect("file");
+        // curl reads what it must not show from a file.
+        let header = lab.sf.outside().join("header");
+        std::fs::write(&header, format!("Authorization: token {}", gitea.token)).expect("header");
+        let mut curl = std::process::Command::new("curl");
+        curl.args(["--fail", "--silent", "--show-error", "--header"]).arg(format!("@{}", header.display()));
+        curl.arg("--form").arg(format!("attachment=@{}", file.display()));
+        curl.arg(format!("{}api/v1/repos/{project}/releases/{release}/assets?name={name}", gitea.url));
+        let output = curl.output().expect("curl runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let platform = stagefreight::core::Platform::host().to_string().replace('/', "-");
+    let ours = format!("epack-remote-lab-{platform}");
+    attach("epack-remote-lab-linux-riscv64", "of another machine");
+    attach("SHA256SUMS", "");
+    let before = lab.sf.read(".stagefreight.yml");
+    let from = |place: &str| {
+        let source = format!("source: {place}\n    adapter: lab");
+        let forges =
+            format!("forges: {{ code: {{ provider: gitea, url: \"{}\", credentials: CODE }} }}\n", gitea.url.trim_end_matches('/'));
+        lab.sf.write(".stagefreight.yml", before.replace("source: ./epack-remote-lab", &source) + &forges);
+    };
+    let pin = |command: &str, code: i32| {
+        let output = lab.sf.command(&["remote", command]).env("CODE_TOKEN", &gitea.token).output();
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    from(&format!("nowhere:{project}@v1.4.0"));
+    assert!(pin("lock", 3).contains("forge `nowhere` is not defined"));
+    from(&format!("code:{project}@v9"));
+    assert!(pin("lock", 3).contains("has no release v9"));
+    from(&format!("code:{project}@v1.4.0"));
+    assert!(pin("lock", 3).contains("has no adapter for"));
+    attach(&ours, &text);
+    pin("lock", 0);
+    assert!(lab.sf.read("stagefreight.lock.yaml").contains(&format!("resolved: {ours}")));
+    lab.push(&[]).code(0);
+    // Another file under that version, and a machine that has nothing yet.
+    attach("epack-remote-lab-special", &format!("{text}\n# special\n"));
+    from(&format!("code:{project}@v1.4.0#epack-remote-lab-special"));
+    lab.push(&["--again"]).code(3);
+    pin("update", 0);
     lab.push(&["--again"]).code(0);
 }

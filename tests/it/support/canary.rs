@@ -125,7 +125,7 @@ impl Secrets {
         // Longest first: the form that says most.
         let mut forms: Vec<&Vec<u8>> = self.forms.keys().collect();
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        let literal = |form: &&Vec<u8>| form.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+        let literal = |form: &&Vec<u8>| form.iter().fold(String::new(), |text, byte| text + &format!("\\x{byte:02x}"));
         let any = forms.iter().map(literal).collect::<Vec<_>>().join("|");
         (!forms.is_empty()).then(|| regex::bytes::Regex::new(&format!("(?-u){any}")).expect("literals"))
     }

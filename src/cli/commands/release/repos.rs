@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::cli::load;
 use crate::cli::session::Session;
+use crate::cli::{forges, load};
 use crate::config::{Config, Repo};
-use crate::core::HostOptions;
 use crate::error::{Error, Result};
 use crate::forge::{Forge, Forges};
 use crate::manifest::DestinationTarget;
@@ -28,11 +27,11 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
         let known: Vec<&str> = config.repos.keys().map(String::as_str).collect();
         return Err(Error::usage(format!("repo `{unknown}` is not defined")).hint(format!("repositories here: {}", known.join(", "))));
     }
-    let mut forges = Forges::new(&session.world, session.events.clone());
+    let mut opened = Forges::new(&session.world, session.events.clone());
     let chosen = config.repos.values().filter(|repo| named.is_empty() || named.contains(&repo.id));
     let mut asked = Vec::new();
     for repo in chosen {
-        let target = forges.releases(&target_of(&config, repo)?, &session.directory, None)?;
+        let target = opened.releases(&target_of(&config, repo)?, &session.directory, None)?;
         asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()) });
     }
     Ok(asked)
@@ -41,15 +40,5 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
 /// As a plan describes it.
 fn target_of(config: &Config, repo: &Repo) -> Result<DestinationTarget> {
     let forge = config.forges.get(&repo.forge).ok_or_else(|| Error::usage(format!("forge `{}` is not defined", repo.forge)))?;
-    Ok(DestinationTarget {
-        name: repo.id.clone(),
-        kind: "release".to_owned(),
-        provider: forge.provider.name().to_owned(),
-        host: forge.url.split_once("://").map_or(forge.url.as_str(), |(_, rest)| rest).to_owned(),
-        plain_http: forge.url.starts_with("http://"),
-        credentials: forge.credentials.clone(),
-        ca_file: forge.ca_file.clone(),
-        options: HostOptions::default(),
-        settings: Some(serde_json::json!({ "forge": forge.id, "url": forge.url, "project": repo.project })),
-    })
+    Ok(forges::described(&repo.id, forge, &repo.project))
 }
