@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::dist;
 use super::files;
 use super::perform::take_lock;
+use super::releases;
 use super::rendered::{AtHand, Workshop};
 use super::session::Session;
 use super::wire::Wiring;
@@ -70,6 +71,7 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let bound = resolve(session, &mut workshop, outputs, destinations, &chosen)?;
     let steps: Vec<Box<dyn Step>> =
         bound.iter().filter_map(|(name, here)| Some(wiring.target(name)?.bind_all(&here.artifacts, &here.own))).flatten().collect();
+    let steps = releases::one_after_the_other(steps, &destinations.destinations);
 
     let history = History::read(&session.path(names::path::JOURNAL))?;
     let journal = if options.dry_run {

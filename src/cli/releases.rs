@@ -1,16 +1,21 @@
 //! What is still to be said of a release when everything is made: which files it must have, and what its notes tell of
 //! them. Written into `destinations.json`, so that review approves it.
 
+use std::collections::{HashMap, HashSet};
+
+use super::perform::statements::Statement;
 use super::session::Session;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
+use crate::forge::install::{self, Installed, Packed, Script};
 use crate::forge::notes::{downloads, images};
 use crate::forge::packages::{Index, IndexedFile, PointerSettings};
-use crate::forge::transaction::{ListedAsset, ReleaseSettings};
+use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
 use crate::fs;
 use crate::manifest::Destination;
 use crate::names;
 use crate::plan::Making;
+use crate::publish::{After, Step, StepName};
 
 /// Digests of everything a release has, in the form of `sha256sum`.
 const SUMS: &str = "SHA256SUMS";
@@ -21,19 +26,32 @@ const IMAGES: &str = "image-digests.txt";
 /// The most entries a list in the notes has; the files themselves have all of them.
 const MOST_TOLD: usize = 200;
 
+/// What is known when everything is made.
+pub struct Known<'a> {
+    /// Host of a target.
+    pub host: &'a dyn Fn(&str) -> String,
+    /// Where the file of an artifact lies, relative to the workspace.
+    pub path: &'a dyn Fn(&str) -> Option<String>,
+    /// What images say of themselves.
+    pub statements: Vec<Statement>,
+}
+
 /// Completes every release among the destinations.
-pub fn complete(session: &Session, destinations: &mut [Destination], hosts: &dyn Fn(&str) -> String) -> Result<()> {
+pub fn complete(session: &Session, destinations: &mut [Destination], known: &Known<'_>) -> Result<()> {
     for at in 0..destinations.len() {
         if destinations[at].kind != "release" {
             continue;
         }
-        let settings = one(session, &destinations[at], destinations, hosts)?;
+        let settings = one(session, &destinations[at], destinations, known)?;
         let set: Vec<String> = settings.assets.iter().map(|asset| format!("{}  {}\n", asset.sha256.hex(), asset.name)).collect();
         let size = settings.assets.iter().map(|asset| asset.size).sum();
         let (tag, target) = (destinations[at].tag.clone(), destinations[at].target.clone());
         let digest = Digest::of(format!("{tag}\n{}", set.concat()).as_bytes());
-        let value = serde_json::to_value(&settings).map_err(|error| Error::failed("cannot describe a release").because(&error))?;
-        (destinations[at].settings, destinations[at].size) = (Some(value), size);
+        let paths = paths(&destinations[at], destinations, known);
+        for rolling in destinations.iter_mut().filter(|other| other.kind == "release_rolling" && other.target == target) {
+            roll(rolling, &tag, &settings, &paths)?;
+        }
+        (destinations[at].settings, destinations[at].size) = (Some(described(&settings)?), size);
         // The names that move with it stand for the same set.
         for other in destinations.iter_mut().filter(|other| other.target == target && other.artifact.is_empty()) {
             let follows = other.settings.as_ref().and_then(|settings| settings.get("release")).and_then(serde_json::Value::as_str);
@@ -69,7 +87,54 @@ pub fn point(destinations: &mut [Destination], revision: &str) -> Result<()> {
     Ok(())
 }
 
-fn one(session: &Session, release: &Destination, all: &[Destination], hosts: &dyn Fn(&str) -> String) -> Result<ReleaseSettings> {
+/// Releases that become visible after others wait for those, where they are part of this run.
+pub fn one_after_the_other(steps: Vec<Box<dyn Step>>, destinations: &[Destination]) -> Vec<Box<dyn Step>> {
+    let completes: HashMap<String, StepName> =
+        steps.iter().filter_map(|step| Some((step.destination()?.to_owned(), step.name().clone()))).collect();
+    let after = |step: &dyn Step| -> Vec<StepName> {
+        let named = step.destination().and_then(|name| destinations.iter().find(|destination| destination.name == name));
+        let first = named.and_then(|destination| destination.settings.as_ref()?.get("after")?.as_array());
+        first.into_iter().flatten().filter_map(|name| completes.get(name.as_str()?)).cloned().collect()
+    };
+    let mut ordered: Vec<Box<dyn Step>> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let further = after(step.as_ref());
+        ordered.push(if further.is_empty() { step } else { Box::new(After::new(step, further)) });
+    }
+    ordered
+}
+
+fn described(settings: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(settings).map_err(|error| Error::failed("cannot describe a release").because(&error))
+}
+
+/// Where the files of a release that are artifacts lie, by the names they have there.
+fn paths(release: &Destination, all: &[Destination], known: &Known<'_>) -> HashMap<String, String> {
+    let here = |other: &&Destination| other.kind == "release_asset" && other.target == release.target && other.tag == release.tag;
+    let named = |asset: &Destination| Some((asset.name.rsplit('/').next()?.to_owned(), (known.path)(&asset.artifact)?));
+    all.iter().filter(here).filter_map(named).collect()
+}
+
+/// A release that moves has the notes and files of the one it follows.
+fn roll(rolling: &mut Destination, tag: &str, release: &ReleaseSettings, paths: &HashMap<String, String>) -> Result<()> {
+    let unusable = |error: serde_json::Error| Error::failed(format!("the plan of {} cannot be used", rolling.name)).because(&error);
+    let mut settings: RollingReleaseSettings = serde_json::from_value(rolling.settings.clone().unwrap_or_default()).map_err(unusable)?;
+    if settings.release != tag {
+        return Ok(());
+    }
+    settings.notes.clone_from(&release.notes);
+    settings.assets.clone_from(&release.assets);
+    for asset in &mut settings.assets {
+        if asset.path.is_none() {
+            asset.path = paths.get(&asset.name).cloned();
+        }
+    }
+    rolling.size = settings.assets.iter().map(|asset| asset.size).sum();
+    rolling.settings = Some(described(&settings)?);
+    Ok(())
+}
+
+fn one(session: &Session, release: &Destination, all: &[Destination], known: &Known<'_>) -> Result<ReleaseSettings> {
     let unusable = |error: serde_json::Error| Error::failed(format!("the plan of {} cannot be used", release.name)).because(&error);
     let mut settings: ReleaseSettings = serde_json::from_value(release.settings.clone().unwrap_or_default()).map_err(unusable)?;
     let Some(making) = settings.making.take() else { return Ok(settings) };
@@ -77,22 +142,44 @@ fn one(session: &Session, release: &Destination, all: &[Destination], hosts: &dy
     let rules = NameRules::of_provider(&making.provider);
     let here = |other: &&Destination| other.kind == "release_asset" && other.target == release.target && other.tag == release.tag;
     let mut assets = Vec::new();
+    let mut install = Vec::new();
     for asset in all.iter().filter(here) {
-        let sha256 = asset.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", asset.name)))?;
+        let sha256: Digest = asset.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", asset.name)))?;
         let name = asset.name.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(installable) = making.install.iter().find(|installable| installable.artifact == asset.artifact) {
+            install.push(Installed {
+                platform: installable.platform.clone(),
+                file: name.clone(),
+                sha256: sha256.clone(),
+                packed: Packed::of(&installable.format),
+                programs: installable.programs.clone(),
+            });
+        }
         assets.push(ListedAsset { name, sha256, size: asset.size, path: None });
     }
     let told: Vec<_> = assets.iter().map(|asset| (asset.name.clone(), asset.size, asset.sha256.clone())).collect();
-    let published: Vec<(String, String)> = all
+    let images_here: Vec<&Destination> = all.iter().filter(|other| other.kind == "registry_tag").collect();
+    let published: Vec<(String, String)> = images_here
         .iter()
-        .filter(|other| other.kind == "registry_tag")
-        .map(|other| (format!("{}/{}:{}", hosts(&other.target), other.path, other.tag), other.digest.clone()))
+        .map(|other| (format!("{}/{}:{}", (known.host)(&other.target), other.path, other.tag), other.digest.clone()))
         .collect();
     let directory = format!("{}/{}", names::path::RELEASE, release.target);
     if making.image_links && !published.is_empty() {
         let lines: Vec<String> = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
         assets.push(write(session, &directory, &rules.kept(IMAGES), &lines.concat())?);
     }
+    if making.attestations {
+        let is_published = |statement: &&Statement| images_here.iter().any(|image| image.artifact == statement.artifact);
+        for Statement { name, digest, size, path, .. } in known.statements.iter().filter(is_published) {
+            assets.push(ListedAsset { name: rules.kept(name), sha256: digest.clone(), size: *size, path: Some(path.clone()) });
+        }
+    }
+    if !install.is_empty() {
+        let title = format!("{} {}", release.path, release.tag);
+        let script = Script { title: &title, base: &making.downloads, files: install };
+        assets.push(write(session, &directory, &rules.kept(install::NAME), &script.text())?);
+    }
+    unique(release, &assets)?;
     if making.checksums && !assets.is_empty() {
         let mut lines: Vec<String> = assets.iter().map(|asset| format!("{}  {}\n", asset.sha256.hex(), asset.name)).collect();
         lines.sort_by(|one, other| one[64..].cmp(&other[64..]));
@@ -109,6 +196,16 @@ fn one(session: &Session, release: &Destination, all: &[Destination], hosts: &dy
     settings.notes = notes.join("\n\n");
     settings.assets = assets;
     Ok(settings)
+}
+
+/// What we add ourselves must not have the name of a file that was built.
+fn unique(release: &Destination, assets: &[ListedAsset]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match assets.iter().find(|asset| !seen.insert(asset.name.to_ascii_lowercase())) {
+        None => Ok(()),
+        Some(twice) => Err(Error::usage(format!("{} would have two files called {}", release.name, twice.name))
+            .hint("give the archive or the image build another name, or leave what is added out: `attestations: false`")),
+    }
 }
 
 fn write(session: &Session, directory: &str, name: &str, text: &str) -> Result<ListedAsset> {

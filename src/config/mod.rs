@@ -24,9 +24,9 @@ pub use resolved::{
     ArchiveBuild, ArchiveFormat, ArtifactStore, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings,
     BuildkitOptions, CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config,
     DockerBuild, Driver, ExternalCache, FileBuild, FileWork, FilesPlace, FilesPublish, Forge, ForgeProvider, Git, Libc, LocalCache,
-    NoLineage, Node, NotesSource, OutputKind, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish, ReleaseDefaults,
-    ReleasePublish, ReleaseType, Remote, RemotePublish, Repo, Requirements, SecretSource, Security, Stage, StorePublish, TagPolicy,
-    TagTemplate, Toolchain, VersionRule, Workplace,
+    NoLineage, Node, NotesSource, OutputKind, PrimaryTurn, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish,
+    ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Remote, RemotePublish, Repo, Requirements, SecretSource, Security,
+    Stage, StorePublish, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

@@ -22,7 +22,7 @@ pub use files::{
     ArchiveBuild, ArchiveFormat, BinaryBuild, CommandBuild, CommandLine, CommandOutput, FileBuild, FileWork, Libc, OutputKind, Stage,
     Toolchain, Workplace,
 };
-pub use forges::{Forge, ForgeProvider, NotesSource, ReleaseDefaults, ReleasePublish, ReleaseType, Repo};
+pub use forges::{Forge, ForgeProvider, NotesSource, PrimaryTurn, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Repo};
 pub use inputs::{BuildkitOptions, SecretSource};
 pub use packages::{FilesPlace, FilesPublish};
 pub use remotes::{Remote, RemotePublish};

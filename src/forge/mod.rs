@@ -16,6 +16,7 @@ pub mod gitea;
 pub mod github;
 pub mod gitlab;
 mod hash;
+pub mod install;
 pub mod notes;
 mod pace;
 pub mod packages;

@@ -142,6 +142,25 @@ pub trait Forge: Send + Sync {
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>>;
 
+    /// Gives a file another name, which no other file has, and tells it as it is now. Called with [`Flow::Draft`] only.
+    fn rename_asset<'a>(
+        &'a self,
+        container: &'a Container,
+        asset: &'a StoredAsset,
+        name: &'a str,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<StoredAsset, ForgeError>>;
+
+    /// Takes the link to a file out of a release, where files and links are two things. Gone already is a success.
+    fn unlist<'a>(
+        &'a self,
+        _held: &'a StoredRelease,
+        _name: &'a str,
+        _cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Makes the release visible, with these files, and gives it its title and notes. `held` is what is there now: a
     /// draft; a visible release that lacks something outside its files; `None` with [`Flow::PackageFirst`].
     fn publish<'a>(

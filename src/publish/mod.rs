@@ -2,6 +2,7 @@
 //! steps, keeps the journal, and writes down what is where. Knows no host and no protocol: `registry`, `forge` and
 //! `remote` implement the ports, `cli/wire` joins them.
 
+mod after;
 mod engine;
 mod journal;
 pub mod order;
@@ -11,6 +12,7 @@ mod port;
 mod results;
 mod store_target;
 
+pub use after::After;
 pub use engine::{Engine, StepReport, StepState};
 pub use journal::{Entry, EntryKind, History, Journal};
 pub use overrides::Overrides;

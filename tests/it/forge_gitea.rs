@@ -2,6 +2,9 @@
 
 mod cli;
 mod crash;
+mod moving;
+mod pair;
+mod policy;
 mod registry;
 mod retention;
 

@@ -11,6 +11,7 @@ mod make;
 pub mod parts;
 mod record;
 mod reuse;
+pub mod statements;
 
 use std::path::Path;
 

@@ -1,8 +1,11 @@
 //! Writing down what was made and where it shall go. The outputs manifest comes last of the files that describe it,
 //! so that a reader who sees it finds the rest; an earlier approval is removed first, since it is of other bytes.
 
+use super::statements::statements;
 use super::{Made, MadeFile, Performed, PerformedArtifact, masked, origin_word};
+use crate::cli::dist;
 use crate::cli::files;
+use crate::cli::releases::{Known, complete, point};
 use crate::cli::rendered::Rendered;
 use crate::cli::session::Session;
 use crate::cli::wire::targets_of;
@@ -27,8 +30,13 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
     outputs.finalize(session.world.clock.now())?;
     let mut destinations = destinations(plan, made, files, &outputs.checksum)?;
     let host = |name: &str| plan.targets.iter().find(|target| target.name == name).map(|target| target.host.clone()).unwrap_or_default();
-    crate::cli::releases::complete(session, &mut destinations.destinations, &host)?;
-    crate::cli::releases::point(&mut destinations.destinations, &outputs.commit)?;
+    let path = |id: &str| {
+        let file = files.iter().find(|file| file.artifact.id.as_str() == id);
+        file.and_then(|file| dist::path_of(&file.artifact)).map(str::to_owned)
+    };
+    let known = Known { host: &host, path: &path, statements: statements(made) };
+    complete(session, &mut destinations.destinations, &known)?;
+    point(&mut destinations.destinations, &outputs.commit)?;
     let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
     for build in &mut builds {
         super::mask(&mut build.args);

@@ -14,6 +14,7 @@ mod publish;
 mod publish_files;
 mod publish_release;
 mod registries;
+mod release_retention;
 mod remotes;
 mod security;
 mod stores;

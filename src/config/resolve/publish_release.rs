@@ -5,7 +5,7 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference, paths};
 use crate::config::decode::{Cx, Entry, IdMap, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{NotesSource, Publish, PublishKind, ReleasePublish, ReleaseType, TagPolicy, TagTemplate};
+use crate::config::resolved::{NotesSource, PrimaryTurn, Publish, PublishKind, ReleasePublish, ReleaseType, TagPolicy, TagTemplate};
 use crate::config::span::Text;
 use crate::config::written::{self, Moving, NotesGrouping, TagEntry};
 
@@ -19,10 +19,13 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
         aliases,
         archives,
         checksums,
+        attestations,
+        install_script,
+        rolling,
+        primary,
         when,
         required,
-        // Reported as not supported yet when it was read.
-        retention: _,
+        retention,
     } = publish;
     if repos.items.is_empty() {
         cx.report(Problem::at(repos.span, format!("publish `{id}` names no repository")).hint("name one of `repos`, or a list of them"));
@@ -45,6 +48,14 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
         templates::check(title, Use::Value, scope, cx);
     }
     let aliases = aliases.unwrap_or_default().into_iter().map(|alias| alias_of(alias, scope, cx)).collect();
+    let rolling = rolling.unwrap_or_default().into_iter().map(|rolling| {
+        // Commits tell which of two states is the newer one, whatever the release is called.
+        let forward = rolling.moving.is_none();
+        let rolling = alias_of(rolling, scope, cx);
+        if forward { TagTemplate { policy: TagPolicy::Forward, ..rolling } } else { rolling }
+    });
+    let rolling = rolling.collect();
+    let retention = retention.map(|written| super::release_retention::rules(written, lookup.patterns, scope, cx));
     let builds = file_builds(archives, lookup, cx);
     let (from, group_by) = notes.map_or((None, None), |written::Notes { from, group_by }| (from, group_by));
     let notes = match from {
@@ -68,6 +79,14 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
         aliases,
         builds,
         checksums: checksums.unwrap_or(true),
+        attestations: attestations.unwrap_or(true),
+        install_script: install_script.unwrap_or(false),
+        rolling,
+        primary: primary.map(|turn| match turn {
+            written::PrimaryTurn::First => PrimaryTurn::First,
+            written::PrimaryTurn::Last => PrimaryTurn::Last,
+        }),
+        retention,
     };
     Publish { id: id.to_owned(), when, required: required.unwrap_or(lookup.release_required), kind: PublishKind::Release(release) }
 }

@@ -98,6 +98,52 @@ pub struct ReleasePublish {
     pub builds: Vec<String>,
     /// SHA256SUMS is attached.
     pub checksums: bool,
+    /// SBOMs and provenance of images published with it are attached.
+    pub attestations: bool,
+    /// A script that installs from it is attached.
+    pub install_script: bool,
+    /// Releases that move with it.
+    pub rolling: Vec<TagTemplate>,
+    /// When the primary repository's is seen; `None` = each as soon as it is complete.
+    pub primary: Option<PrimaryTurn>,
+    /// Releases that stay; `None` = all.
+    pub retention: Option<ReleaseRetention>,
+}
+
+/// When the primary repository's release is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrimaryTurn {
+    /// Before the mirrors'.
+    First,
+    /// After those of required mirrors.
+    Last,
+}
+
+impl PrimaryTurn {
+    /// The word config writes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Last => "last",
+        }
+    }
+}
+
+/// How many releases of each group of tags stay. Zero: that rule keeps none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseRetention {
+    /// The newest so many.
+    pub keep_last: u32,
+    /// The newest of each of the last so many days that have any.
+    pub keep_daily: u32,
+    /// Of weeks.
+    pub keep_weekly: u32,
+    /// Of months.
+    pub keep_monthly: u32,
+    /// Of years.
+    pub keep_yearly: u32,
+    /// Names of `git.tags`: releases of tags that match stay.
+    pub protect: Vec<String>,
 }
 
 /// Whether a release is for everybody.

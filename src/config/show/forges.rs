@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ShownCondition, ShownTag};
-use crate::config::resolved::{Forge, NotesSource, Publish, ReleaseDefaults, ReleasePublish, ReleaseType, Repo};
+use crate::config::resolved::{
+    Forge, NotesSource, PrimaryTurn, Publish, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Repo,
+};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ShownForge<'c> {
@@ -67,9 +69,42 @@ pub(super) struct ShownReleasePublish<'c> {
     aliases: Vec<ShownTag<'c>>,
     archives: &'c [String],
     checksums: bool,
+    attestations: bool,
+    install_script: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rolling: Vec<ShownTag<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<ShownRetention<'c>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     when: Vec<ShownCondition<'c>>,
     required: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ShownRetention<'c> {
+    keep_last: u32,
+    keep_daily: u32,
+    keep_weekly: u32,
+    keep_monthly: u32,
+    keep_yearly: u32,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    protect: &'c [String],
+}
+
+impl<'c> ShownRetention<'c> {
+    fn new(retention: &'c ReleaseRetention) -> Self {
+        let ReleaseRetention { keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, protect } = retention;
+        Self {
+            keep_last: *keep_last,
+            keep_daily: *keep_daily,
+            keep_weekly: *keep_weekly,
+            keep_monthly: *keep_monthly,
+            keep_yearly: *keep_yearly,
+            protect,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,7 +116,22 @@ struct ShownNotes<'c> {
 impl<'c> ShownReleasePublish<'c> {
     pub(super) fn new(publish: &'c Publish, kind: &'c ReleasePublish) -> Self {
         let Publish { id: _, when, required, kind: _ } = publish;
-        let ReleasePublish { repos, tag, title, kind, notes, grouped, aliases, builds, checksums } = kind;
+        let ReleasePublish {
+            repos,
+            tag,
+            title,
+            kind,
+            notes,
+            grouped,
+            aliases,
+            builds,
+            checksums,
+            attestations,
+            install_script,
+            rolling,
+            primary,
+            retention,
+        } = kind;
         Self {
             kind: "release",
             repos,
@@ -103,6 +153,11 @@ impl<'c> ShownReleasePublish<'c> {
             aliases: aliases.iter().map(ShownTag::new).collect(),
             archives: builds,
             checksums: *checksums,
+            attestations: *attestations,
+            install_script: *install_script,
+            rolling: rolling.iter().map(ShownTag::new).collect(),
+            primary: primary.map(PrimaryTurn::name),
+            retention: retention.as_ref().map(ShownRetention::new),
             when: when.iter().map(ShownCondition::new).collect(),
             required: *required,
         }

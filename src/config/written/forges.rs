@@ -1,7 +1,7 @@
 //! `forges`, `repos`, `release`, and publish entries of kind `release`.
 
 use super::later::{RepoBranches, Sync};
-use super::{ArchiveFormatWord, Condition, TagEntry, words, written};
+use super::{ArchiveFormatWord, Condition, ReleaseRetention, TagEntry, words, written};
 use crate::config::decode::{Later, OneOrMany, Scalar};
 use crate::config::span::{Spanned, Text};
 
@@ -104,10 +104,18 @@ written! {
         archives: Option<OneOrMany<Text>>,
         /// Attach SHA256SUMS. Default true.
         checksums: Option<bool>,
+        /// Attach the SBOMs and provenance that images published with it carry. Default true.
+        attestations: Option<bool>,
+        /// Attach `install.sh`, which fetches the right archive, checks its SHA-256 and installs its programs. Default false.
+        install_script: Option<bool>,
+        /// Releases that move: templates such as `nightly`, or `{ tag: TEMPLATE, moving: forward|any }`. Each has tag, notes and files of the release made last.
+        rolling: Option<Vec<TagEntry>>,
+        /// When the primary repository's release is seen: `first`, before every mirror's; `last`, after those of required mirrors. Default: each as soon as it is complete.
+        primary: Option<PrimaryTurn>,
         /// When it applies: one condition or a list of which one must hold. Default: always.
         when: Option<OneOrMany<Condition>>,
-        /// What to keep.
-        retention: Option<Later<super::later::Retention>>,
+        /// Releases that stay when `stagefreight release prune` is run: a number, or rules.
+        retention: Option<ReleaseRetention>,
         /// `false`: a failure does not fail the run. Default true.
         required: Option<bool>,
     }
@@ -132,6 +140,16 @@ written! {
         when: Option<Later<OneOrMany<Condition>>>,
         /// `false`: a failure does not fail the run. Default true.
         required: Option<bool>,
+    }
+}
+
+words! {
+    /// When the primary repository's release is seen.
+    PrimaryTurn "primary" {
+        /// Before the mirrors'.
+        First = "first",
+        /// After the mirrors'.
+        Last = "last",
     }
 }
 

@@ -13,6 +13,7 @@ mod packages;
 mod publish;
 mod registries;
 mod remotes;
+mod retention;
 mod security;
 mod stores;
 
@@ -20,12 +21,15 @@ pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
 pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Network, Provenance};
 pub use document::Document;
 pub use files::{ArchiveBuild, ArchiveFormatWord, BinaryBuild, BuildOutput, CommandBuild, LibcWord, OutputWord, Stage, ToolchainWord};
-pub use forges::{BinaryArchivePublish, Forge, ForgeProvider, Notes, NotesGrouping, Release, ReleasePublish, ReleaseType, Repo, RepoRole};
+pub use forges::{
+    BinaryArchivePublish, Forge, ForgeProvider, Notes, NotesGrouping, PrimaryTurn, Release, ReleasePublish, ReleaseType, Repo, RepoRole,
+};
 pub use git::{BranchBuild, BranchBuilds, Git, NoLineage, NoLineageMode, TagSource, Versioning};
 pub use packages::{FilesPublish, PackagePublish};
 pub use publish::{Condition, Moving, Publish, RegistryPublish, Requires, StorePublish, TagEntry};
 pub use registries::{AttestationForm, Registry};
 pub use remotes::{Environment, Remote, RemoteAuth, RemoteDefaults, RemotePublish, RemoteRuns, RemoteTarget, RemoteTransport};
+pub use retention::{ReleaseRetention, ReleaseRules};
 pub use security::Security;
 pub use stores::{AzurePlace, FilePlace, GcsPlace, MemoryPlace, OciPlace, S3Place, Store};
 

@@ -307,6 +307,24 @@ impl Forge for Gitea {
         Box::pin(self.remove_attachment(&container.id, &asset.id, &asset.name, cancel))
     }
 
+    fn rename_asset<'a>(
+        &'a self,
+        container: &'a Container,
+        asset: &'a StoredAsset,
+        name: &'a str,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<StoredAsset, ForgeError>> {
+        Box::pin(async move {
+            let url = self.url(&["releases", &container.id, "assets", &asset.id], &[]);
+            let change = serde_json::json!({ "name": name });
+            let answer = self.api.write(Method::PATCH, url, Some(&change), Replay::Safe, cancel).await?;
+            if !answer.status.is_success() {
+                return Err(self.refused(&format!("call {} {name} at {}", asset.name, self.place), &answer));
+            }
+            Ok(Self::of_attachment(answer.json()?))
+        })
+    }
+
     fn publish<'a>(
         &'a self,
         spec: &'a ReleaseSpec,

@@ -285,6 +285,23 @@ impl Forge for GitHub {
         })
     }
 
+    fn rename_asset<'a>(
+        &'a self,
+        _: &'a Container,
+        asset: &'a StoredAsset,
+        name: &'a str,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<StoredAsset, ForgeError>> {
+        Box::pin(async move {
+            let url = self.url(&["releases", "assets", &asset.id], &[]);
+            let answer = self.api.write(Method::PATCH, url, Some(&json!({ "name": name })), Replay::Safe, cancel).await?;
+            if !answer.status.is_success() {
+                return Err(self.refused(&format!("call {} {name} at {}", asset.name, self.place), &answer));
+            }
+            Ok(answer.json::<WireAsset>()?.into())
+        })
+    }
+
     fn publish<'a>(
         &'a self,
         spec: &'a ReleaseSpec,

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::links::link;
 use super::package::PackageVersion;
-use super::wire::{Changes, NewAssets, NewRelease, NewTag, Package, PackageFile, Project, Release, Tag};
+use super::wire::{Changes, Link, NewAssets, NewRelease, NewTag, Package, PackageFile, Project, Release, Tag};
 use crate::core::{BoxFuture, Digest, NameRules};
 use crate::error::Kind;
 use crate::forge::api::{Answer, Api};
@@ -298,6 +298,33 @@ impl Forge for Gitlab {
             let url = self.url(&["packages", package, "package_files", file], &[]);
             let answer = self.api.send(&self.api.request(Method::DELETE, url), cancel).await?;
             self.gone(&format!("remove {} from {}", asset.name, self.place), &answer)
+        })
+    }
+
+    fn rename_asset<'a>(
+        &'a self,
+        _: &'a Container,
+        asset: &'a StoredAsset,
+        _: &'a str,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<StoredAsset, ForgeError>> {
+        let text = format!("{} does not rename files of packages, so {} keeps its name", self.place, asset.name);
+        Box::pin(async move { Err(ForgeError::new(ForgeErrorKind::Rejected, text)) })
+    }
+
+    fn unlist<'a>(
+        &'a self,
+        held: &'a StoredRelease,
+        name: &'a str,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let doing = format!("take the link to {name} out of release {} of {}", held.tag, self.place);
+            let links: Vec<Link> = self.list(&doing, &["releases", &held.tag, "assets", "links"], &[], cancel).await?;
+            let Some(link) = links.into_iter().find(|link| link.name == name) else { return Ok(()) };
+            let url = self.url(&["releases", &held.tag, "assets", "links", &link.id.to_string()], &[]);
+            let answer = self.api.send(&self.api.request(Method::DELETE, url), cancel).await?;
+            self.gone(&doing, &answer)
         })
     }
 

@@ -42,6 +42,7 @@ pub(super) struct Assets {
 /// A link of a release.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Link {
+    pub(super) id: u64,
     pub(super) name: String,
 }
 

@@ -167,7 +167,7 @@ fn week(when: Timestamp) -> i64 {
 fn month(when: Timestamp) -> i64 {
     let text = when.to_string();
     let number = |range: std::ops::Range<usize>| text.get(range).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-    number(0..4) * 12 + number(5..7)
+    number(0..4) * 12 + number(5..7) - 1
 }
 
 fn year(when: Timestamp) -> i64 {

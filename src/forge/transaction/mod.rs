@@ -10,10 +10,12 @@ mod latest;
 mod making;
 mod read;
 mod rolling;
+mod rolling_files;
+mod rolling_release;
 mod settings;
 mod target;
 mod visible;
 
-pub use settings::{LatestSettings, ListedAsset, ReleaseSettings, RollingTagSettings};
+pub use settings::{LatestSettings, ListedAsset, ReleaseSettings, RollingReleaseSettings, RollingTagSettings};
 pub use target::{Kind, ReleaseTarget};
 pub(super) use target::{Refused, media_type};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::settings::{self, LatestSettings, ReleaseSettings, RollingTagSettings};
+use super::settings::{self, LatestSettings, ReleaseSettings, RollingReleaseSettings, RollingTagSettings};
 use super::target::{Kind, asset_name};
 use crate::core::Digest;
 use crate::forge::asset::{AssetState, StoredAsset};
@@ -79,6 +79,19 @@ impl Reader {
                     }
                     None => Reading::default(),
                 })
+            }
+            Some(Kind::RollingRelease) => {
+                let RollingReleaseSettings { commit: wanted, assets: expected, .. } = settings::of(destination)?;
+                let seen = self.release(cx, &destination.tag).await?;
+                let Some(SeenRelease { assets: there, commit, .. }) = &*seen else { return Ok(Reading::default()) };
+                if commit.as_ref() != Some(&wanted) {
+                    let other = Digest::of(commit.as_deref().unwrap_or_default().as_bytes());
+                    return Ok(Reading { digest: Some(other), revision: commit.clone(), ..Reading::default() });
+                }
+                let wrong = expected
+                    .iter()
+                    .find(|listed| there.get(&listed.name).is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false)));
+                Ok(Reading { revision: commit.clone(), ..whole(wrong.map(|listed| listed.name.clone())) })
             }
             None => Err(ForgeError::new(
                 ForgeErrorKind::Source,

@@ -24,6 +24,9 @@ pub struct ReleaseSettings {
     pub may_make_tag: bool,
     /// Everything that must be attached before it is visible.
     pub assets: Vec<ListedAsset>,
+    /// Names of releases that must be seen before this one, where they are part of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// What a plan says is still to be made of it; gone when it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub making: Option<Value>,
@@ -61,6 +64,24 @@ pub struct RollingTagSettings {
     pub release: String,
     /// Full commit id it shall name.
     pub commit: String,
+}
+
+/// A release that moves: it has the notes and the files of the one that was made last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollingReleaseSettings {
+    /// Tag of the release it follows.
+    pub release: String,
+    /// Title.
+    pub title: String,
+    /// Notes, without markers.
+    pub notes: String,
+    /// Marked as not ready for everybody.
+    pub prerelease: bool,
+    /// Full commit id its tag shall name.
+    pub commit: String,
+    /// Everything it shall have; each says where it lies.
+    pub assets: Vec<ListedAsset>,
 }
 
 /// Reads the settings of a destination.

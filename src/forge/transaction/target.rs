@@ -10,7 +10,8 @@ use super::latest::LatestStep;
 use super::making::Making;
 use super::read::Reader;
 use super::rolling::RollingTagStep;
-use super::settings::{self, LatestSettings, ReleaseSettings, RollingTagSettings};
+use super::rolling_release::RollingReleaseStep;
+use super::settings::{self, LatestSettings, ReleaseSettings, RollingReleaseSettings, RollingTagSettings};
 use super::visible::VisibleStep;
 use crate::core::{BoxFuture, Digest};
 use crate::forge::asset::AssetSource;
@@ -35,6 +36,8 @@ pub enum Kind {
     Latest,
     /// A git tag that moves with releases.
     RollingTag,
+    /// A release that moves with releases.
+    RollingRelease,
 }
 
 impl Kind {
@@ -45,12 +48,15 @@ impl Kind {
             Self::Asset => "release_asset",
             Self::Latest => "release_latest",
             Self::RollingTag => "release_tag",
+            Self::RollingRelease => "release_rolling",
         }
     }
 
     /// The kind of a destination.
     pub fn of(destination: &Destination) -> Option<Self> {
-        [Self::Release, Self::Asset, Self::Latest, Self::RollingTag].into_iter().find(|kind| kind.name() == destination.kind)
+        [Self::Release, Self::Asset, Self::Latest, Self::RollingTag, Self::RollingRelease]
+            .into_iter()
+            .find(|kind| kind.name() == destination.kind)
     }
 }
 
@@ -76,10 +82,11 @@ impl ReleaseTarget {
     }
 
     fn release_steps(&self, destination: &Destination, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
-        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, making: _ } = match settings::of(destination) {
-            Ok(settings) => settings,
-            Err(error) => return vec![Box::new(Refused::new(&destination.name, error))],
-        };
+        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, after: _, making: _ } =
+            match settings::of(destination) {
+                Ok(settings) => settings,
+                Err(error) => return vec![Box::new(Refused::new(&destination.name, error))],
+            };
         let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag, title, notes, prerelease };
         let shared = Arc::new(Making::new(Arc::clone(&self.forge), self.uploader.clone(), spec, assets.clone(), destination.name.clone()));
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
@@ -130,6 +137,17 @@ impl ReleaseTarget {
                         Arc::clone(&self.forge),
                         other.clone(),
                         rolling.commit,
+                        vec![visible_name.clone()],
+                    ))),
+                    _ => {}
+                },
+                Some(Kind::RollingRelease) => match settings::of::<RollingReleaseSettings>(other) {
+                    Ok(rolling) if rolling.release == destination.tag => steps.push(Box::new(RollingReleaseStep::new(
+                        &self.forge,
+                        &self.uploader,
+                        other,
+                        rolling,
+                        &self.workspace,
                         vec![visible_name.clone()],
                     ))),
                     _ => {}
@@ -201,6 +219,7 @@ impl Target for ReleaseTarget {
             let release = match Kind::of(destination) {
                 Some(Kind::Latest) => settings::of::<LatestSettings>(destination).map(|settings| settings.release),
                 Some(Kind::RollingTag) => settings::of::<RollingTagSettings>(destination).map(|settings| settings.release),
+                Some(Kind::RollingRelease) => settings::of::<RollingReleaseSettings>(destination).map(|settings| settings.release),
                 Some(Kind::Release) => continue,
                 Some(Kind::Asset) | None => Err(ForgeError::new(
                     ForgeErrorKind::Source,

@@ -1,12 +1,14 @@
 //! Where everything goes: one file per kind of publish entry says which destinations an entry has and at which targets;
 //! this one asks them in document order and sees to it that no destination has two sources.
 
+mod install;
 mod packages;
 mod registry;
 mod release;
 mod remote;
 mod store;
 
+pub use install::Installable;
 pub use release::Making;
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Entries of kind `release`: fanned out over repositories; each gets the release itself, its files, and the names that
 //! move with it.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -8,11 +9,15 @@ use super::super::Inputs;
 use super::super::files::{FileStep, StepWork};
 use super::super::template::Scope;
 use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
+use super::install::{self, Installable};
 use super::{Entry, Found};
-use crate::config::{Forge, ForgeProvider, NotesSource, ReleasePublish, ReleaseType, Repo, TagPolicy};
+use crate::config::{Forge, ForgeProvider, NotesSource, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
 use crate::core::asset_names::collisions;
 use crate::core::{HostOptions, NameRules, Rendition};
 use crate::error::{Error, Result};
+
+/// What one segment of an address keeps (RFC 3986, section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is still to be made of a release when it is planned: its notes and the list of its files. It stands under
 /// `making` in the settings of its destination, and is gone when it is made.
@@ -29,6 +34,13 @@ pub struct Making {
     pub checksums: bool,
     /// What the forge makes of names of files.
     pub provider: String,
+    /// SBOMs and provenance of published images are attached.
+    pub attestations: bool,
+    /// What `install.sh` installs; empty: there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub install: Vec<Installable>,
+    /// Where files are downloaded from when the release is seen, without their names.
+    pub downloads: String,
 }
 
 /// Why there is no release in this pipeline, where that is nobody's mistake.
@@ -47,7 +59,23 @@ pub(super) fn fan_out(
     kind: &ReleasePublish,
     files: &[FileStep],
 ) -> Result<Vec<Found>> {
-    let ReleasePublish { repos, tag: template, title, kind: release_type, notes, grouped, aliases, builds, checksums } = kind;
+    let ReleasePublish {
+        repos,
+        tag: template,
+        title,
+        kind: release_type,
+        notes,
+        grouped,
+        aliases,
+        builds,
+        checksums,
+        attestations,
+        install_script,
+        rolling,
+        primary,
+        // Pruning reads it.
+        retention: _,
+    } = kind;
     let tag = match (&inputs.context.tag, template) {
         (Some(tag), _) => tag.clone(),
         (None, Some(template)) => scope.text(template).map_err(|error| error.context(format!("tag `{template}`")))?,
@@ -65,9 +93,15 @@ pub(super) fn fan_out(
         ReleaseType::Unspecified => version.is_some_and(|version| version.prerelease) || inputs.context.tag.is_none(),
     };
     let assets = assets_of(files, builds);
+    let install = if *install_script { install::installable(files, builds) } else { Vec::new() };
+    if *install_script && install.is_empty() {
+        return Err(Error::usage("`install_script` has nothing to install: no file of the release holds a program")
+            .hint("attach programs or archives of programs, or leave it out"));
+    }
     let mut found = Vec::new();
     for id in repos {
         let (repo, forge) = place_of(inputs, id)?;
+        let after = after(inputs, repo, repos, *primary, &tag)?;
         let rules = NameRules::of_provider(forge.provider.name());
         check_names(&assets, &rules, &repo.id)?;
         let host = host_of(forge);
@@ -112,8 +146,11 @@ pub(super) fn fan_out(
             image_links: inputs.config.release.registry_links,
             checksums: *checksums,
             provider: forge.provider.name().to_owned(),
+            attestations: *attestations,
+            install: install.clone(),
+            downloads: downloads(forge, &repo.project, &tag),
         };
-        let settings = json!({
+        let mut settings = json!({
             "title": title,
             "notes": "",
             "prerelease": prerelease,
@@ -123,6 +160,9 @@ pub(super) fn fan_out(
             "assets": [],
             "making": making,
         });
+        if !after.is_empty() {
+            settings["after"] = json!(after);
+        }
         add(PlannedDestination { settings: Some(settings), ..base.clone() });
         // Only GitHub has a release that is the latest by name; elsewhere it is the youngest.
         if !prerelease && matches!(forge.provider, ForgeProvider::Github | ForgeProvider::Embedded) {
@@ -149,8 +189,55 @@ pub(super) fn fan_out(
                 ..base.clone()
             });
         }
+        for rolling in rolling {
+            let name = scope.text(&rolling.template).map_err(|error| error.context(format!("rolling `{}`", rolling.template)))?;
+            git_ref(&name)?;
+            if name == tag {
+                return Err(Error::usage(format!("rolling release `{name}` is the release itself")).hint("call it something that stays"));
+            }
+            // Its notes and files are those of the release, when that is made.
+            let settings = json!({
+                "release": tag, "title": name, "notes": "", "prerelease": prerelease, "commit": scope.commit, "assets": [],
+            });
+            add(PlannedDestination {
+                name: format!("{at}@{name}"),
+                kind: "release_rolling".to_owned(),
+                tag: name,
+                settings: Some(settings),
+                policy: rolling.policy,
+                ..base.clone()
+            });
+        }
     }
     Ok(found)
+}
+
+/// Releases that must be seen before this one.
+fn after(inputs: &Inputs<'_>, repo: &Repo, repos: &[String], primary: Option<PrimaryTurn>, tag: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for id in repos.iter().filter(|id| **id != repo.id) {
+        let (other, forge) = place_of(inputs, id)?;
+        let waits = match primary {
+            None => false,
+            Some(PrimaryTurn::First) => !repo.primary && other.primary,
+            Some(PrimaryTurn::Last) => repo.primary && !other.primary && other.required,
+        };
+        if waits {
+            names.push(format!("{}/{}@{tag}", host_of(forge), other.project));
+        }
+    }
+    Ok(names)
+}
+
+/// Where people download the files of a release, each below its name.
+fn downloads(forge: &Forge, project: &str, tag: &str) -> String {
+    let tag = utf8_percent_encode(tag, UNRESERVED);
+    match forge.provider {
+        ForgeProvider::Gitlab => format!("{}/{project}/-/releases/{tag}/downloads", forge.url),
+        ForgeProvider::Github | ForgeProvider::Gitea | ForgeProvider::Forgejo | ForgeProvider::Embedded => {
+            format!("{}/{project}/releases/download/{tag}", forge.url)
+        }
+    }
 }
 
 pub(super) fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> {

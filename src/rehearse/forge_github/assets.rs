@@ -3,7 +3,7 @@
 use hyper::header::{CONTENT_TYPE, LOCATION};
 use serde_json::Value;
 
-use super::data::{Asset, Release, asset_file};
+use super::data::{Asset, Data, Release, asset_file};
 use super::refusal::{custom, invalid, not_found, plain};
 use super::releases::page;
 use super::render::{At, asset};
@@ -57,6 +57,24 @@ pub fn delete(forge: &GitHub, at: At<'_>, id: u64) -> Answer {
     drop(data);
     let _gone = fs::remove_file(&asset_file(&forge.options.dir, id));
     Answer::empty(204)
+}
+
+/// `PATCH releases/assets/N`: another name.
+pub fn rename(at: At<'_>, data: &mut Data, id: u64, document: &Value) -> Answer {
+    let Some(release) = data.repositories.get_mut(at.repository).and_then(|repo| repo.release_with(id)) else { return not_found() };
+    if release.immutable {
+        return plain(422, "Cannot update assets of an immutable release");
+    }
+    if let Some(name) = document.get("name").and_then(Value::as_str).map(kept) {
+        if release.assets.iter().any(|one| one.id != id && one.name == name) {
+            return invalid("ReleaseAsset", "name", "already_exists");
+        }
+        for one in release.assets.iter_mut().filter(|one| one.id == id) {
+            one.name.clone_from(&name);
+        }
+    }
+    let release = release.clone();
+    release.assets.iter().find(|one| one.id == id).map_or_else(not_found, |one| Answer::json(200, &asset(at, &release, one)))
 }
 
 /// `POST releases/N/assets?name=`. The file is there as a `starter` from the moment its name is known, and stays one when

@@ -128,6 +128,10 @@ impl GitHub {
                 Ok(id) => releases::update(at, &mut data, rules, lags, id, document),
                 Err(_) => not_found(),
             },
+            ("PATCH", ["releases", "assets", id]) => match id.parse() {
+                Ok(id) => assets::rename(at, &mut data, id, document),
+                Err(_) => not_found(),
+            },
             (method, rest) => {
                 let Some(repo) = data.repositories.get_mut(at.repository) else { return not_found() };
                 match (method, rest) {

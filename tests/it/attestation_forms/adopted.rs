@@ -105,6 +105,11 @@ pub fn scene(registries: &[(&str, &str)]) -> Scene {
 
 /// The same before anything was run.
 pub fn planned(registries: &[(&str, &str)]) -> Scene {
+    planned_with(registries, "", "")
+}
+
+/// The same with further sections, and further publish entries.
+pub fn planned_with(registries: &[(&str, &str)], sections: &str, publish: &str) -> Scene {
     let seed = Registries::start(vec![FaultPlan::default()]);
     let mut config = format!("version: 1\nregistries:\n  seed: {{ url: \"http://{}\", default_path: acme/app }}\n", seed.servers[0].host());
     for (at, (host, keys)) in registries.iter().enumerate() {
@@ -117,6 +122,8 @@ pub fn planned(registries: &[(&str, &str)]) -> Scene {
         PLATFORMS.join(", "),
         ids.concat()
     ));
+    config.push_str(publish);
+    config.push_str(sections);
     let sf = Sf::new().file("Dockerfile", "FROM scratch\nCOPY app /app\n").file("app", "app");
     let sf = sf.file(".gitignore", ".stagefreight/\n").file(".stagefreight.yml", config).git().tag("v1.4.0");
     let image = seeded(&sf, &seed, "image", "first");

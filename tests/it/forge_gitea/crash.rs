@@ -8,10 +8,10 @@ use std::sync::Arc;
 use stagefreight::publish::Overrides;
 
 use super::TAG;
+use super::pair::Pair;
 use crate::crash::{Killer, POINT, publish_until};
 use crate::support::Gitea;
 use crate::support::file_release::{FileRelease, Publisher, assert_done};
-use crate::support::forge_cli::Workspace;
 
 const PLACE: &str = "SF_TEST_GITEA_PLACE";
 
@@ -84,89 +84,39 @@ fn sigkill_at_every_answer() {
 const MIRRORED: &str = r#"  release: { kind: release, repos: [home, mirror], archives: [pack, tool], aliases: ["v{major}"], when: { git_tags: [stable] } }
 "#;
 
-struct Mirrored {
-    gitea: &'static Gitea,
-    runtime: tokio::runtime::Runtime,
-    projects: [String; 2],
-    workspace: Workspace,
-    commit: String,
-}
-
-impl Mirrored {
-    fn prepared() -> Self {
-        let gitea = Gitea::get();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let projects = runtime.block_on(async { [gitea.empty_repository().await, gitea.empty_repository().await] });
-        let workspace = Workspace::new().env("GITEA_TOKEN", &gitea.token);
-        let [home, mirror] = &projects;
-        let places = format!(
-            "forges: {{ one: {{ provider: gitea, url: \"{}\" }} }}\n\
-             repos: {{ home: {{ forge: one, project: {home} }}, mirror: {{ forge: one, project: {mirror}, roles: mirror }} }}\n",
-            gitea.url.trim_end_matches('/')
-        );
-        workspace.config(&places, MIRRORED);
-        for (project, refs) in projects.iter().zip([&["main", TAG][..], &["main"]]) {
-            workspace.sf.git_run(&[&["push", "-q", gitea.remote(project).as_str()], refs].concat());
+/// True when it was killed; in any case both hold everything in the end.
+fn survives_with_a_mirror(pair: &Pair, point: &str, expected: &[(String, String)]) -> bool {
+    pair.empty(&["v1"]);
+    let killed = publish_until(&pair.workspace.sf, point);
+    let projects = [&pair.home, &pair.mirror];
+    if killed {
+        for seen in projects.iter().filter_map(|project| pair.offered(project, TAG)) {
+            assert_eq!(seen, expected, "{point}: incomplete and visible");
         }
-        workspace.run(&["perform"], 0);
-        workspace.run(&["review"], 0);
-        let commit = workspace.commit();
-        Self { gitea, runtime, projects, workspace, commit }
+        pair.publish(0);
     }
-
-    /// Both repositories as they were before anything was published, and nothing remembered here.
-    fn empty(&self) {
-        self.workspace.sf.forget_publishing();
-        let [home, mirror] = &self.projects;
-        self.runtime.block_on(async {
-            self.gitea.remove_releases(home, &["v1"]).await;
-            self.gitea.remove_releases(mirror, &["v1", TAG]).await;
-        });
+    for project in projects {
+        assert_eq!(pair.offered(project, TAG).as_deref(), Some(expected), "{point}: {project}");
+        assert_eq!(pair.count(project), 1, "{point}: more than one release at {project}");
+        let tag = pair.ask(&format!("repos/{project}/tags/v1"));
+        assert_eq!(tag["commit"]["sha"], pair.workspace.commit().as_str(), "{point}: {tag}");
     }
-
-    fn offered(&self) -> [Option<Vec<(String, String)>>; 2] {
-        let [home, mirror] = &self.projects;
-        self.runtime.block_on(async { [self.gitea.offered(home, TAG).await, self.gitea.offered(mirror, TAG).await] })
-    }
-
-    /// True when it was killed; in any case both hold everything in the end.
-    fn survives(&self, point: &str, expected: &[(String, String)]) -> bool {
-        self.empty();
-        let killed = publish_until(&self.workspace.sf, point);
-        if killed {
-            for seen in self.offered().into_iter().flatten() {
-                assert_eq!(seen, expected, "{point}: incomplete and visible");
-            }
-            self.workspace.run(&["publish"], 0);
-        }
-        for (project, offered) in self.projects.iter().zip(self.offered()) {
-            assert_eq!(offered.as_deref(), Some(expected), "{point}: {project}");
-            let (releases, (_, tag)) = self.runtime.block_on(async {
-                let tag = self.gitea.call("GET", &format!("repos/{project}/tags/v1"), None).await;
-                (self.gitea.count(project).await, tag)
-            });
-            assert_eq!(releases, 1, "{point}: more than one release at {project}");
-            assert_eq!(tag["commit"]["sha"], self.commit.as_str(), "{point}: {tag}");
-        }
-        killed
-    }
+    killed
 }
 
 #[test]
 fn sigkill_of_the_command_at_every_request_to_a_repository_and_its_mirror() {
-    let mirrored = Mirrored::prepared();
-    mirrored.workspace.run(&["publish"], 0);
-    let [home, mirror] = mirrored.offered();
-    let expected = home.expect("a release");
-    assert_eq!(Some(&expected), mirror.as_ref());
+    let pair = Pair::releasing(MIRRORED).prepared();
+    pair.publish(0);
+    let expected = pair.offered(&pair.home, TAG).expect("a release");
+    assert_eq!(Some(&expected), pair.offered(&pair.mirror, TAG).as_ref());
     for n in 1..400 {
-        if !mirrored.survives(&format!("request:{n}"), &expected) {
+        if !survives_with_a_mirror(&pair, &format!("request:{n}"), &expected) {
             assert!(n > 25, "only {n} crash points: the killer does not listen");
             // Nothing is left to do.
-            mirrored.workspace.run(&["publish"], 0);
-            assert_eq!(mirrored.workspace.writes(), 0);
-            mirrored.workspace.run(&["release", "verify"], 0);
-            mirrored.workspace.assert_never_seen(&mirrored.gitea.token);
+            pair.publish(0);
+            assert_eq!(pair.workspace.writes(), 0);
+            pair.workspace.run(&["release", "verify"], 0);
             return;
         }
     }

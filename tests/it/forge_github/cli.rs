@@ -9,6 +9,7 @@ use stagefreight::rehearse::forge_github::{Options, Repository, serve};
 
 use super::openapi::Heard;
 use super::scene::{TOKEN, ask_now};
+use crate::attestation_forms::adopted;
 use crate::support::Sf;
 
 const BUILDS: &str = r#"
@@ -178,6 +179,33 @@ fn a_rehearsal_needs_no_forge_and_no_token() {
     }
     let again = sf.run(&["publish", "--output", "json"]).code(0).json();
     assert_eq!((again["totals"]["writes"].as_u64(), again["totals"]["complete"].as_u64()), (Some(0), Some(7)), "{again:#}");
+}
+
+#[test]
+fn what_images_say_of_themselves_is_attached() {
+    let sections = "forges: { own: { provider: embedded } }\nrepos: { home: { forge: own, project: acme/app } }\n";
+    let adopted::Scene { sf, seed: _running, .. } = adopted::planned_with(&[], sections, "  release: { kind: release, repos: home }\n");
+    let sf = sf.env("SF_CI_TAG", "v1.4.0").env("SF_CI_EVENT", "tag");
+    for command in ["perform", "review", "publish", "verify"] {
+        sf.run(&[command]).code(0);
+    }
+    let destinations: Value = serde_json::from_str(&sf.read(".stagefreight/destinations.json")).expect("JSON");
+    let release = destinations["destinations"].as_array().expect("list").iter().find(|one| one["kind"] == "release").expect("a release");
+    let names: Vec<&str> =
+        release["settings"]["assets"].as_array().expect("assets").iter().map(|asset| asset["name"].as_str().expect("name")).collect();
+    assert_eq!(
+        names,
+        [
+            "image-digests.txt",
+            "app-linux-amd64.provenance.json",
+            "app-linux-amd64.sbom.json",
+            "app-linux-arm64.provenance.json",
+            "app-linux-arm64.sbom.json",
+            "SHA256SUMS"
+        ]
+    );
+    let again = sf.run(&["publish", "--output", "json"]).code(0).json();
+    assert_eq!(again["totals"]["writes"], 0);
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl FileRelease {
             commit: self.commit.clone(),
             may_make_tag: false,
             assets,
+            after: Vec::new(),
             making: None,
         };
         let settings = serde_json::to_value(settings).expect("settings");

@@ -10,7 +10,7 @@ builds:
   tool:
     kind: binary
     builder: command
-    command: ["sh", "-c", "printf 'tool of %s %s' {os} {arch} >{output}"]
+    command: ["sh", "-c", "printf '#!/bin/sh\\necho tool {version} of %s %s\\n' {os} {arch} >{output}"]
     platforms: [linux/amd64, windows/amd64]
   pack: { kind: archive, depends_on: [tool] }
 "#;

@@ -5,7 +5,7 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::repos::of_config;
+use super::repos::{of_config, pattern};
 use crate::cli::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::forge::retention::{Fate, Policy, carry_out, look};
@@ -17,7 +17,7 @@ pub struct ReleasePruneArgs {
     /// Only this repository of the config; may be repeated [default: all]
     #[arg(long, value_name = "ID")]
     pub repo: Vec<String>,
-    /// Keep the newest so many of each group (`v…`, `cli/v…`, `v…-rc…`)
+    /// Keep the newest so many of each group (`v…`, `cli/v…`, `v…-rc…`); any `--keep-…` is instead of the config's `retention`
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub keep_last: u32,
     /// Keep the newest of each of the last N days that have any
@@ -91,22 +91,23 @@ impl ReleasePrune {
 
 /// Runs it.
 pub(super) fn run(session: &Session, args: &ReleasePruneArgs) -> Result<()> {
-    let protect = args.protect.iter().map(|pattern| {
-        Regex::new(pattern).map_err(|error| Error::usage(format!("`{pattern}` is not a regular expression")).because(&error))
-    });
-    let policy = Policy {
+    let protect: Vec<Regex> = args.protect.iter().map(|text| pattern(text)).collect::<Result<_>>()?;
+    let told = Policy {
         keep_last: args.keep_last,
         keep_daily: args.keep_daily,
         keep_weekly: args.keep_weekly,
         keep_monthly: args.keep_monthly,
         keep_yearly: args.keep_yearly,
-        protect: protect.collect::<Result<_>>()?,
+        protect: Vec::new(),
     };
     let asked = of_config(session, &args.repo)?;
     let mut worst: Option<Error> = None;
     let pruned = session.block_on(async {
         let mut pruned = ReleasePrune { applied: args.apply, releases: Vec::new(), removed: 0, failed: 0 };
         for repo in &asked {
+            // Rules of the command line are instead of the config's; what either protects stays.
+            let rules = if told.is_active() { &told } else { &repo.policy };
+            let policy = Policy { protect: protect.iter().chain(&repo.policy.protect).cloned().collect(), ..rules.clone() };
             let decisions = look(&*repo.forge, &policy, session.world.clock.now(), &session.cancel).await?;
             let done = if args.apply { carry_out(&*repo.forge, &decisions, args.with_tags, &session.cancel).await } else { Vec::new() };
             let mut done = done.into_iter();

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use regex::Regex;
+
 use crate::cli::session::Session;
 use crate::cli::{forges, load};
-use crate::config::{Config, Repo};
+use crate::config::{Config, PublishKind, Repo};
 use crate::error::{Error, Result};
+use crate::forge::retention::Policy;
 use crate::forge::{Forge, Forges};
 use crate::manifest::DestinationTarget;
 
@@ -15,6 +18,8 @@ pub(super) struct Asked {
     pub(super) id: String,
     /// The adapter.
     pub(super) forge: Arc<dyn Forge>,
+    /// What of it stays, as the entries that release there say.
+    pub(super) policy: Policy,
 }
 
 /// Those that were named, or all. Asks nothing yet.
@@ -32,9 +37,40 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
     let mut asked = Vec::new();
     for repo in chosen {
         let target = opened.releases(&target_of(&config, repo)?, &session.directory, None)?;
-        asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()) });
+        asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()), policy: policy_of(&config, &repo.id)? });
     }
     Ok(asked)
+}
+
+/// Where several entries release to one repository, the more generous rule counts.
+fn policy_of(config: &Config, repo: &str) -> Result<Policy> {
+    let mut policy = Policy::default();
+    for publish in config.publish.values() {
+        let PublishKind::Release(release) = &publish.kind else { continue };
+        let Some(rules) = release.retention.as_ref().filter(|_| release.repos.iter().any(|id| id == repo)) else { continue };
+        policy.keep_last = policy.keep_last.max(rules.keep_last);
+        policy.keep_daily = policy.keep_daily.max(rules.keep_daily);
+        policy.keep_weekly = policy.keep_weekly.max(rules.keep_weekly);
+        policy.keep_monthly = policy.keep_monthly.max(rules.keep_monthly);
+        policy.keep_yearly = policy.keep_yearly.max(rules.keep_yearly);
+        for name in &rules.protect {
+            policy.protect.push(match config.git.tags.get(name) {
+                Some(pattern) => pattern.clone(),
+                None => pattern(name.strip_prefix("re:").unwrap_or(name))?,
+            });
+        }
+        // Releases that move are one for ever.
+        for rolling in &release.rolling {
+            let any = pattern(r"\\\{[^{}]*\\\}")?.replace_all(&regex::escape(&rolling.template), ".+").into_owned();
+            policy.protect.push(pattern(&format!("^{any}$"))?);
+        }
+    }
+    Ok(policy)
+}
+
+/// A pattern of tags.
+pub(super) fn pattern(text: &str) -> Result<Regex> {
+    Regex::new(text).map_err(|error| Error::usage(format!("`{text}` is not a regular expression")).because(&error))
 }
 
 /// As a plan describes it.
