@@ -15,6 +15,7 @@ mod connector;
 mod failure;
 mod places;
 mod read;
+mod signed;
 mod upload;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPay
 pub use connector::Connector;
 use failure::{About, Meaning, error, meaning};
 pub use places::Variables;
+pub use signed::{CHECKSUM, LARGEST_OBJECT, SignedBucket, checksum_of};
 
 use super::error::{ArtifactError, ArtifactErrorKind};
 use super::pair::{self, Entry, MAX_POINTER, Pair};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
@@ -18,6 +18,40 @@ use crate::store::artifact::port::Result;
 /// Values of variables, by name; empty ones count as not set.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// Opens a bucket of the kind that Amazon made. Nothing is sent.
+pub fn s3(place: &StorePlace, credentials: Option<&str>, variables: Variables<'_>, client: http::Client) -> Result<(AmazonS3, About)> {
+    let shown = place.shown();
+    let StorePlace::S3 { bucket, region, endpoint, .. } = place else {
+        return Err(ArtifactError::new(ArtifactErrorKind::Usage, format!("{shown} is no S3 bucket")));
+    };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(self::region(region.as_deref(), variables))
+        .with_allow_http(true)
+        .with_client_options(ClientOptions::new().with_allow_http(true))
+        .with_disable_bulk_delete(true)
+        .with_retry(no_retries())
+        .with_http_connector(Connector(client));
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    let (builder, variables) = s3_credentials(builder, &shown, credentials, variables)?;
+    let bucket = builder.build().map_err(|error| unusable(&shown, &error))?;
+    Ok((bucket, About { shown, variables }))
+}
+
+/// The region of a bucket of which the config may say nothing.
+pub fn region(said: Option<&str>, variables: Variables<'_>) -> String {
+    let said = said.map(str::to_owned).or_else(|| variables(env::AWS_REGION)).or_else(|| variables(env::AWS_DEFAULT_REGION));
+    said.unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+fn unusable(shown: &str, error: &object_store::Error) -> ArtifactError {
+    let about = About { shown: shown.to_owned(), variables: String::new() };
+    let error = super::failure::error("open the store", &about, error);
+    ArtifactError { kind: ArtifactErrorKind::Usage, ..error }
+}
+
 /// Opens a bucket. Nothing is sent. `credentials` is the prefix of its variables, `None` the cloud's own.
 pub fn open(
     place: &StorePlace,
@@ -26,32 +60,15 @@ pub fn open(
     client: http::Client,
 ) -> Result<(Arc<dyn ObjectStore>, About)> {
     let shown = place.shown();
-    let unusable = |error: object_store::Error| {
-        let about = About { shown: shown.clone(), variables: String::new() };
-        let error = super::failure::error("open the store", &about, &error);
-        ArtifactError { kind: ArtifactErrorKind::Usage, ..error }
-    };
-    let connector = Connector(client);
+    let unusable = |error: object_store::Error| unusable(&shown, &error);
     match place {
-        StorePlace::S3 { bucket, region, endpoint, .. } => {
-            let region = region.clone().or_else(|| variables(env::AWS_REGION)).or_else(|| variables(env::AWS_DEFAULT_REGION));
-            let mut builder = AmazonS3Builder::new()
-                .with_bucket_name(bucket)
-                .with_region(region.unwrap_or_else(|| "us-east-1".to_owned()))
-                .with_allow_http(true)
-                .with_client_options(ClientOptions::new().with_allow_http(true))
-                .with_disable_bulk_delete(true)
-                .with_retry(no_retries())
-                .with_http_connector(connector);
-            if let Some(endpoint) = endpoint {
-                builder = builder.with_endpoint(endpoint);
-            }
-            let (builder, variables) = s3_credentials(builder, &shown, credentials, variables)?;
-            Ok((Arc::new(builder.build().map_err(unusable)?), About { shown, variables }))
+        StorePlace::S3 { .. } => {
+            let (bucket, about) = s3(place, credentials, variables, client)?;
+            Ok((Arc::new(bucket), about))
         }
         StorePlace::Gcs { bucket, endpoint, .. } => {
             let mut builder =
-                GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(no_retries()).with_http_connector(connector);
+                GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(no_retries()).with_http_connector(Connector(client));
             if let Some(endpoint) = endpoint {
                 builder = builder.with_base_url(endpoint);
             }
@@ -64,7 +81,7 @@ pub fn open(
                 .with_container_name(container)
                 .with_allow_http(true)
                 .with_retry(no_retries())
-                .with_http_connector(connector);
+                .with_http_connector(Connector(client));
             if let Some(endpoint) = endpoint {
                 builder = builder.with_endpoint(endpoint.clone());
             }
