@@ -21,10 +21,10 @@ mod yaml;
 pub use assume::{assume, build_id, is_dockerfile};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
-    ArchiveBuild, ArchiveFormat, ArtifactStore, Backend, BaseImagePattern, BinaryBuild, Build, BuildCache, BuilderKeep, BuilderSettings,
-    BuildkitOptions, CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput, Condition, Config,
-    DockerBuild, Driver, ExternalCache, FileBuild, FileWork, FilesPlace, FilesPublish, Forge, ForgeProvider, Git, Libc, LocalCache,
-    NoLineage, Node, NotesSource, OutputKind, PrimaryTurn, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish,
+    ArchiveBuild, ArchiveFormat, ArtifactStore, Backend, BaseImagePattern, BinaryBuild, Bucket, Build, BuildCache, BuilderKeep,
+    BuilderSettings, BuildkitOptions, CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput,
+    Condition, Config, DockerBuild, Driver, ExternalCache, FileBuild, FileWork, FilesPlace, FilesPublish, Forge, ForgeProvider, Git, Libc,
+    LocalCache, NoLineage, Node, NotesSource, OutputKind, PrimaryTurn, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish,
     ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Remote, RemotePublish, Repo, Requirements, SecretSource, Security,
     Stage, StorePublish, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
 };

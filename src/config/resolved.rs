@@ -24,7 +24,7 @@ pub use files::{
 };
 pub use forges::{Forge, ForgeProvider, NotesSource, PrimaryTurn, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Repo};
 pub use inputs::{BuildkitOptions, SecretSource};
-pub use packages::{FilesPlace, FilesPublish};
+pub use packages::{Bucket, FilesPlace, FilesPublish};
 pub use remotes::{Remote, RemotePublish};
 
 /// A checked config. Maps keep the order of the file.

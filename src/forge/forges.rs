@@ -11,18 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Api;
 use super::credentials::{self, Wanted};
+use super::error::{ForgeError, ForgeErrorKind};
 use super::gitea::Gitea;
 use super::github::{self, GitHub};
 use super::gitlab::Gitlab;
 use super::pace::Pace;
-use super::packages::{FileHost, GiteaPackages, GitlabPackages, HttpPut, Login, PackageTarget};
+use super::packages::{BucketFiles, FileHost, GiteaPackages, GitlabPackages, HttpPut, Login, PackageTarget};
 use super::port::{Forge, Place, Provider};
 use super::transaction::ReleaseTarget;
 use super::upload::Uploader;
+use crate::core::StorePlace;
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::http::{self, Url};
 use crate::manifest::DestinationTarget;
+use crate::store::artifact::SignedBucket;
 use crate::world::{Environment, World};
 
 /// The provider of the forge of our own, which is started for the run.
@@ -48,6 +51,9 @@ pub struct ProjectSettings {
     pub url: String,
     /// Project path.
     pub project: String,
+    /// The bucket, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<StorePlace>,
 }
 
 impl ProjectSettings {
@@ -130,10 +136,23 @@ impl Forges {
         let settings = ProjectSettings::of(target)?;
         let url = Url::parse(&settings.url)
             .map_err(|error| Error::usage(format!("the address of `{}` cannot be used", settings.forge)).because(&error))?;
+        if let Some(place) = &settings.bucket {
+            let host = self.host(&format!("files:{}", settings.forge), target, Provider::Gitea, workspace)?;
+            let env = self.world.env.clone();
+            let variables = move |name: &str| env.get(name).map(str::to_owned);
+            let bucket = SignedBucket::open(place, target.credentials.as_deref(), &variables, host.http.clone());
+            return Ok(PackageTarget::new(target.name.clone(), Arc::new(BucketFiles::new(settings.url, bucket, host.http))));
+        }
         if target.provider == HTTP {
             let host = self.host(&format!("files:{}", settings.forge), target, Provider::Gitea, workspace)?;
             let (login, variables) = login_of(&self.world.env, target.credentials.as_deref());
-            return Ok(PackageTarget::new(target.name.clone(), Arc::new(HttpPut::new(url, host.http, &login, variables))));
+            let missing = (matches!(login, Login::Anonymous) && target.credentials.is_some()).then(|| {
+                ForgeError::new(ForgeErrorKind::Missing, format!("no credentials for {}: {variables} are not set", settings.url)).hint(
+                    format!("set {variables}, or the second alone for a bearer token; in CI, check that the secret is handed to this job"),
+                )
+            });
+            let files = HttpPut::new(url, host.http, &login, variables).missing(missing);
+            return Ok(PackageTarget::new(target.name.clone(), Arc::new(files)));
         }
         let provider = Provider::of_name(&target.provider).filter(|provider| *provider != Provider::Github).ok_or_else(|| {
             Error::usage(format!("`{}` is of provider {}, which has no generic packages", settings.forge, target.provider))

@@ -18,7 +18,7 @@ mod recording;
 #[path = "artifact_store/remote.rs"]
 mod remote;
 #[path = "artifact_store/servers.rs"]
-mod servers;
+pub(crate) mod servers;
 #[path = "artifact_store/subjects.rs"]
 mod subjects;
 

@@ -2,6 +2,8 @@
 //! PUT.
 
 mod bench;
+mod bucket;
+mod crash;
 mod shelf;
 
 use std::sync::Arc;
@@ -153,7 +155,7 @@ async fn a_server_that_tells_no_digest_is_read_and_one_that_refuses_is_named() {
     let host = |shelf: &Shelf, login: &Login| -> Arc<dyn FileHost> {
         Arc::new(HttpPut::new(Url::parse(&shelf.url()).expect("URL"), bench.publisher.http.clone(), login, "SHELF_TOKEN"))
     };
-    let plain = Manners { tells_digests: false, knows_conditions: false };
+    let plain = Manners { tells_digests: false, knows_conditions: false, bucket: false };
     let shelf = Shelf::start(plain, FaultPlan::default()).await;
     let good = Login::Bearer(stagefreight::core::Secret::new(shelf::SECRET));
     let version = bench.version("app", "1.4.0", &["latest"]);
@@ -209,12 +211,16 @@ async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
 fn files_go_from_the_config_to_a_server_that_takes_put() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     let shelf = runtime.block_on(Shelf::start(Manners::default(), FaultPlan::default()));
-    let workspace = crate::support::forge_cli::Workspace::new().env("SHELF_TOKEN", shelf::SECRET);
+    let workspace = crate::support::forge_cli::Workspace::new();
     let url = shelf.url();
     workspace.config(
         "",
         &format!("  files: {{ kind: files, url: \"{url}\", path: tools/app, archives: pack, aliases: [latest], credentials: SHELF }}\n"),
     );
+    let told = workspace.run(&["preflight"], 3).stdout();
+    assert!(told.contains("SHELF_USER and SHELF_TOKEN are not set"), "{told}");
+    assert_eq!(shelf.writes(), 0);
+    let workspace = workspace.env("SHELF_TOKEN", shelf::SECRET);
     for command in ["preflight", "perform", "review", "publish", "status", "verify"] {
         workspace.run(&[command], 0);
     }

@@ -2,11 +2,12 @@
 
 use super::publish::{Lookup, conditions};
 use super::publish_release::{alias_of, file_builds};
+use super::registries::credential_prefix;
 use super::templates::{self, Use};
-use super::{Scope, check_reference};
+use super::{Scope, check_reference, paths, stores};
 use crate::config::decode::{Cx, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{FilesPlace, FilesPublish, Publish, PublishKind};
+use crate::config::resolved::{Bucket, FilesPlace, FilesPublish, Publish, PublishKind};
 use crate::config::span::Text;
 use crate::config::written::{self, Condition, TagEntry};
 
@@ -28,22 +29,44 @@ pub fn package(id: &str, publish: written::PackagePublish, lookup: &Lookup<'_>, 
 }
 
 pub fn files(id: &str, publish: written::FilesPublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
-    let written::FilesPublish { url, path, version, archives, aliases, credentials, ca_file, when, required } = publish;
+    let written::FilesPublish { url, endpoint, region, path, version, archives, aliases, credentials, ca_file, when, required } = publish;
+    let example = "FILES_USER and FILES_TOKEN";
+    let credentials = credentials.and_then(|prefix| credential_prefix(&prefix, "credentials", example, cx));
+    let ca_file = ca_file.and_then(|path| paths::inside(&path, "ca_file", cx));
+    let alike = Alike { directory: path, version, archives, aliases, when, required };
+    if url.value.starts_with("s3:") {
+        let bucket = bucket(&url, region, endpoint, cx);
+        return entry(id, FilesPlace::Bucket { bucket, credentials, ca_file }, alike, lookup, scope, cx);
+    }
+    for text in [endpoint, region].into_iter().flatten() {
+        cx.report(
+            Problem::at(text.span, "only a bucket has an `endpoint` and a `region`").hint("remove it, or write `url: s3://bucket/prefix`"),
+        );
+    }
     let usable = url::Url::parse(&url.value).is_ok_and(|parsed| {
         let bare = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none() && parsed.fragment().is_none();
         matches!(parsed.scheme(), "http" | "https") && parsed.host_str().is_some() && bare
     });
     if !usable {
         let message = format!("`{}` is not the address of a directory on a server", url.value);
-        cx.report(Problem::at(url.span, message).hint("write `https://host/path`; credentials come from variables, never from the config"));
+        let problem = Problem::at(url.span, message);
+        cx.report(
+            problem.hint("write `https://host/path` or `s3://bucket/prefix`; credentials come from variables, never from the config"),
+        );
     }
-    let place = FilesPlace::Server {
-        url: url.value.trim_end_matches('/').to_owned(),
-        credentials: credentials.map(|prefix| prefix.value.to_ascii_uppercase()),
-        ca_file: ca_file.map(|file| file.value),
-    };
-    let alike = Alike { directory: path, version, archives, aliases, when, required };
+    let place = FilesPlace::Server { url: url.value.trim_end_matches('/').to_owned(), credentials, ca_file };
     entry(id, place, alike, lookup, scope, cx)
+}
+
+/// `s3://bucket/prefix`.
+fn bucket(url: &Text, region: Option<Text>, endpoint: Option<Text>, cx: &mut Cx) -> Bucket {
+    let rest = url.value.strip_prefix("s3://").unwrap_or_default().trim_end_matches('/');
+    let (name, prefix) = rest.split_once('/').map_or((rest, None), |(name, prefix)| (name, Some(prefix)));
+    let part = |value: &str| Text { value: value.to_owned(), ..url.clone() };
+    let prefix = stores::prefix_of(prefix.map(part), cx).flatten();
+    let region = region.and_then(|region| stores::name(&region, "region", cx));
+    let endpoint = stores::endpoint_of(endpoint, cx).flatten();
+    Bucket { name: stores::name(&part(name), "bucket", cx).unwrap_or_default(), prefix, region, endpoint }
 }
 
 fn entry(id: &str, place: FilesPlace, alike: Alike, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {

@@ -144,7 +144,7 @@ fn directory(dir: &Text, cx: &mut Cx) -> Option<String> {
 }
 
 /// Names of buckets, containers, accounts and regions: what goes into a host name or the first part of a path.
-fn name(text: &Text, what: &str, cx: &mut Cx) -> Option<String> {
+pub(super) fn name(text: &Text, what: &str, cx: &mut Cx) -> Option<String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     let value = &text.value;
     if (1..=222).contains(&value.len()) && value.bytes().all(good) && value.as_bytes()[0].is_ascii_alphanumeric() {
@@ -155,7 +155,7 @@ fn name(text: &Text, what: &str, cx: &mut Cx) -> Option<String> {
     None
 }
 
-fn prefix_of(prefix: Option<Text>, cx: &mut Cx) -> Option<Option<String>> {
+pub(super) fn prefix_of(prefix: Option<Text>, cx: &mut Cx) -> Option<Option<String>> {
     let Some(prefix) = prefix else { return Some(None) };
     let good = |part: &str| {
         !part.is_empty() && !part.starts_with('.') && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
@@ -168,7 +168,7 @@ fn prefix_of(prefix: Option<Text>, cx: &mut Cx) -> Option<Option<String>> {
     None
 }
 
-fn endpoint_of(endpoint: Option<Text>, cx: &mut Cx) -> Option<Option<String>> {
+pub(super) fn endpoint_of(endpoint: Option<Text>, cx: &mut Cx) -> Option<Option<String>> {
     let Some(endpoint) = endpoint else { return Some(None) };
     let parsed = url::Url::parse(&endpoint.value).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")

@@ -22,6 +22,15 @@ pub struct FilesPublish {
 pub enum FilesPlace {
     /// Generic packages of a repository, by its id.
     Repo(String),
+    /// An S3 bucket.
+    Bucket {
+        /// Which and where.
+        bucket: Bucket,
+        /// Prefix of the credential variables, upper case.
+        credentials: Option<String>,
+        /// Additional certificate authorities, a path relative to the config.
+        ca_file: Option<String>,
+    },
     /// A server that takes PUT.
     Server {
         /// Address of a directory, without a closing slash.
@@ -31,4 +40,27 @@ pub enum FilesPlace {
         /// Additional certificate authorities, a path relative to the config.
         ca_file: Option<String>,
     },
+}
+
+/// An S3 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// In front of every key.
+    pub prefix: Option<String>,
+    /// Its region, when the config says one.
+    pub region: Option<String>,
+    /// Where it is, when not at AWS.
+    pub endpoint: Option<String>,
+}
+
+impl Bucket {
+    /// `s3://name/prefix`.
+    pub fn url(&self) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("s3://{}/{prefix}", self.name),
+            None => format!("s3://{}", self.name),
+        }
+    }
 }

@@ -12,7 +12,11 @@ pub(super) struct ShownFilesPublish<'c> {
     #[serde(skip_serializing_if = "Option::is_none")]
     repo: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'c str>,
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     package: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,21 +39,28 @@ impl<'c> ShownFilesPublish<'c> {
         let Publish { id: _, when, required, kind: _ } = publish;
         let FilesPublish { place, directory, version, builds, aliases } = kind;
         let directory = directory.as_deref();
-        let (repo, server) = match place {
-            FilesPlace::Repo(repo) => (Some(repo.as_str()), None),
-            FilesPlace::Server { url, credentials, ca_file } => (None, Some((url.as_str(), credentials.as_deref(), ca_file.as_deref()))),
+        let (repo, url, credentials, ca_file) = match place {
+            FilesPlace::Repo(repo) => (Some(repo.as_str()), None, None, None),
+            FilesPlace::Server { url, credentials, ca_file } => (None, Some(url.clone()), credentials.as_deref(), ca_file.as_deref()),
+            FilesPlace::Bucket { bucket, credentials, ca_file } => (None, Some(bucket.url()), credentials.as_deref(), ca_file.as_deref()),
+        };
+        let (endpoint, region) = match place {
+            FilesPlace::Bucket { bucket, .. } => (bucket.endpoint.as_deref(), bucket.region.as_deref()),
+            FilesPlace::Repo(_) | FilesPlace::Server { .. } => (None, None),
         };
         Self {
             kind: if repo.is_some() { "generic-package" } else { "files" },
             repo,
-            url: server.map(|(url, _, _)| url),
+            url,
+            endpoint,
+            region,
             package: directory.filter(|_| repo.is_some()),
             path: directory.filter(|_| repo.is_none()),
             version,
             archives: builds,
             aliases: aliases.iter().map(ShownTag::new).collect(),
-            credentials: server.and_then(|(_, credentials, _)| credentials),
-            ca_file: server.and_then(|(_, _, ca_file)| ca_file),
+            credentials,
+            ca_file,
             when: when.iter().map(ShownCondition::new).collect(),
             required: *required,
         }

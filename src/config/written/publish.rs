@@ -23,7 +23,7 @@ kinds! {
         BinaryArchive(Box<BinaryArchivePublish>) = "binary-archive",
         /// Built files in a generic package registry.
         GenericPackage(Box<PackagePublish>) = "generic-package",
-        /// Built files on a server that takes PUT.
+        /// Built files on a server that takes PUT, or in an S3 bucket.
         Files(Box<FilesPublish>) = "files",
         ; later
         /// A GitLab CI component.

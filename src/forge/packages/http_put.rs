@@ -45,6 +45,7 @@ pub struct HttpPut {
     http: http::Client,
     authorization: Option<Secret>,
     variables: String,
+    missing: Option<ForgeError>,
 }
 
 impl HttpPut {
@@ -56,7 +57,21 @@ impl HttpPut {
             Login::Bearer(secret) => Some(Secret::new(format!("Bearer {}", secret.expose()))),
         };
         let place = SafeUrl::new(base.clone()).to_string();
-        Self { place: place.trim_end_matches('/').to_owned(), base, http, authorization, variables: variables.into() }
+        Self { place: place.trim_end_matches('/').to_owned(), base, http, authorization, variables: variables.into(), missing: None }
+    }
+
+    /// Says of every call that the credentials which the config names are missing.
+    #[must_use]
+    pub fn missing(mut self, error: Option<ForgeError>) -> Self {
+        self.missing = error;
+        self
+    }
+
+    async fn ask(&self, request: &Request, cancel: &CancellationToken) -> Result<Response, ForgeError> {
+        match &self.missing {
+            Some(missing) => Err(missing.clone()),
+            None => Ok(self.http.send(request, cancel).await?),
+        }
     }
 
     fn request(&self, method: Method, at: &At) -> Request {
@@ -88,7 +103,7 @@ impl HttpPut {
         let request = checksummed(self.request(Method::PUT, at), &file.sha256).header(header::CONTENT_TYPE, &file.media_type);
         // Servers that know conditions refuse to overwrite; the others were looked at before.
         let request = if over { request } else { request.header(header::IF_NONE_MATCH, "*") };
-        let response = self.http.send(&carrying(request, file), cancel).await?;
+        let response = self.ask(&carrying(request, file), cancel).await?;
         let status = response.status();
         response.discard().await;
         if status.is_success() { Ok(()) } else { Err(self.refused(&format!("send {}", at.path()), status.as_u16())) }
@@ -125,12 +140,12 @@ impl FileHost for HttpPut {
         Box::pin(async move {
             let mut found = Preflight::default();
             let at = At { directory: String::new(), file: "stagefreight-preflight".to_owned() };
-            let asked = match self.http.send(&self.request(Method::HEAD, &at), cancel).await {
+            let asked = match self.ask(&self.request(Method::HEAD, &at), cancel).await {
                 Ok(response) => match response.status().as_u16() {
                     200..=299 | 404 => Ok(()),
                     status => Err(self.refused("look at it", status)),
                 },
-                Err(error) => Err(ForgeError::from(error)),
+                Err(error) => Err(error),
             };
             match asked {
                 Ok(()) => found.checked.push(format!("{} answers", self.place)),
@@ -147,7 +162,7 @@ impl FileHost for HttpPut {
 
     fn look<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Held>, ForgeError>> {
         Box::pin(async move {
-            let response = self.http.send(&self.request(Method::HEAD, at), cancel).await?;
+            let response = self.ask(&self.request(Method::HEAD, at), cancel).await?;
             match response.status().as_u16() {
                 200..=299 => Ok(Some(Held { size: response.content_length(), sha256: told(&response) })),
                 404 => Ok(None),
@@ -172,7 +187,7 @@ impl FileHost for HttpPut {
 
     fn pointer<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>> {
         Box::pin(async move {
-            let response = self.http.send(&self.request(Method::GET, at), cancel).await?;
+            let response = self.ask(&self.request(Method::GET, at), cancel).await?;
             match response.status().as_u16() {
                 200 => {
                     let state = response.header(&header::ETAG).map(str::to_owned);
@@ -200,7 +215,7 @@ impl FileHost for HttpPut {
                 Some(_) => request,
             };
             let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::Bytes(document.into())).replay(Replay::Once);
-            let response = self.http.send(&request, cancel).await?;
+            let response = self.ask(&request, cancel).await?;
             let status = response.status();
             response.discard().await;
             if status.is_success() { Ok(()) } else { Err(self.refused(&format!("write {}", at.path()), status.as_u16())) }

@@ -5,6 +5,7 @@
 //! when it is not there, kept when it is the same, and a conflict when it is another. A pointer (`latest`) is one small
 //! document that says which version is meant; it is written last, in one piece, and only moves forward.
 
+mod bucket;
 mod file_step;
 mod gitea;
 mod gitlab;
@@ -14,6 +15,7 @@ mod index;
 mod pointer_step;
 mod target;
 
+pub use bucket::BucketFiles;
 pub use gitea::GiteaPackages;
 pub use gitlab::GitlabPackages;
 pub use host::{At, FileHost, Held, Pointed};

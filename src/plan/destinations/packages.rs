@@ -9,7 +9,7 @@ use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements
 use super::release::{assets_of, check_names, host_of, place_of};
 use super::{Entry, Found};
 use crate::config::{FilesPlace, FilesPublish, ForgeProvider, TagPolicy};
-use crate::core::{HostOptions, NameRules, Rendition};
+use crate::core::{HostOptions, NameRules, Rendition, StorePlace};
 use crate::error::{Error, Result};
 
 /// Longest version or directory that every place keeps.
@@ -52,6 +52,27 @@ pub(super) fn fan_out(
             };
             (target, NameRules::of_provider(forge.provider.name()), repo.required, package, format!("repository `{id}`"))
         }
+        FilesPlace::Bucket { bucket, credentials, ca_file } => {
+            let url = bucket.url();
+            let place = StorePlace::S3 {
+                bucket: bucket.name.clone(),
+                prefix: bucket.prefix.clone(),
+                region: bucket.region.clone(),
+                endpoint: bucket.endpoint.clone(),
+            };
+            let target = PlannedTarget {
+                name: format!("{}.files", entry.publish.id),
+                kind: "packages".to_owned(),
+                provider: "s3".to_owned(),
+                host: url.clone(),
+                plain_http: bucket.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+                credentials: credentials.clone(),
+                ca_file: ca_file.clone(),
+                options: HostOptions::default(),
+                settings: Some(json!({ "forge": entry.publish.id, "url": url, "project": "", "bucket": place })),
+            };
+            (target, NameRules::GITEA, true, directory.unwrap_or_default(), format!("url `{url}`"))
+        }
         FilesPlace::Server { url, credentials, ca_file } => {
             let target = PlannedTarget {
                 name: format!("{}.files", entry.publish.id),
@@ -67,14 +88,15 @@ pub(super) fn fan_out(
             (target, NameRules::GITEA, true, directory.unwrap_or_default(), format!("url `{url}`"))
         }
     };
-    check_path(&directory, matches!(place, FilesPlace::Server { .. }))?;
+    check_path(&directory, !matches!(place, FilesPlace::Repo(_)))?;
     check_path(&version, false)?;
     let assets = assets_of(files, builds);
     let label = match place {
-        FilesPlace::Repo(id) => id,
-        FilesPlace::Server { url, .. } => url,
+        FilesPlace::Repo(id) => id.clone(),
+        FilesPlace::Server { url, .. } => url.clone(),
+        FilesPlace::Bucket { bucket, .. } => bucket.url(),
     };
-    check_names(&assets, &rules, label)?;
+    check_names(&assets, &rules, &label)?;
     let below = |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
     let at = if target.settings.as_ref().is_some_and(|settings| settings["project"] != "") {
         format!("{}/{}", target.host, target.settings.as_ref().and_then(|settings| settings["project"].as_str()).unwrap_or_default())

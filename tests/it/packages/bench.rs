@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stagefreight::core::Digest;
-use stagefreight::forge::packages::{FileHost, Kind, PackageTarget, PointerSettings};
+use stagefreight::forge::AssetSource;
+use stagefreight::forge::packages::{At, FileHost, Kind, PackageTarget, PointerSettings};
 use stagefreight::manifest::Destination;
 use stagefreight::publish::{ApprovedArtifact, Content, File, Overrides, PlaceError, StepReport, StepState, Target as _};
 
@@ -28,6 +29,20 @@ impl Version {
     /// Destinations of its files, and what they must hold.
     pub fn places(&self) -> Vec<(Destination, Digest)> {
         self.artifacts.iter().map(|artifact| (artifact.destinations[0].clone(), artifact.digest.clone())).collect()
+    }
+
+    /// One of its files, to be sent.
+    pub fn source(&self, index: usize) -> AssetSource {
+        let artifact = &self.artifacts[index];
+        let Content::File(file) = &artifact.content else { panic!("a file") };
+        let media_type = "application/octet-stream".to_owned();
+        AssetSource { name: file.name.clone(), path: file.path.clone(), size: file.size, sha256: artifact.digest.clone(), media_type }
+    }
+
+    /// Where one of its files is.
+    pub fn at(&self, index: usize) -> At {
+        let place = &self.artifacts[index].destinations[0];
+        At { directory: place.path.clone(), file: place.name.rsplit('/').next().expect("a name").to_owned() }
     }
 }
 
