@@ -8,9 +8,10 @@ use super::session::Session;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
 use crate::forge::install::{self, Installed, Packed, Script};
-use crate::forge::notes::{downloads, images};
+use crate::forge::notes::{downloads, images, shortened};
 use crate::forge::packages::{Index, IndexedFile, PointerSettings};
 use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
+use crate::forge::{EMBEDDED, Provider};
 use crate::fs;
 use crate::manifest::Destination;
 use crate::names;
@@ -193,7 +194,8 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         notes.push(downloads(&told[..told.len().min(MOST_TOLD)]));
     }
     notes.retain(|part| !part.trim().is_empty());
-    settings.notes = notes.join("\n\n");
+    let provider = if making.provider == EMBEDDED { Some(Provider::Github) } else { Provider::of_name(&making.provider) };
+    settings.notes = shortened(notes.join("\n\n"), provider);
     settings.assets = assets;
     Ok(settings)
 }

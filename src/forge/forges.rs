@@ -15,6 +15,7 @@ use super::error::{ForgeError, ForgeErrorKind};
 use super::gitea::Gitea;
 use super::github::{self, GitHub};
 use super::gitlab::Gitlab;
+use super::notes::Requests;
 use super::pace::Pace;
 use super::packages::{BucketFiles, FileHost, GiteaPackages, GitlabPackages, HttpPut, Login, PackageTarget};
 use super::port::{Forge, Place, Provider};
@@ -129,6 +130,25 @@ impl Forges {
             Provider::Gitea | Provider::Forgejo => Arc::new(Gitea::new(place, api(below(&url, "v1")), &url)),
         };
         Ok((forge, host))
+    }
+
+    /// The merged requests of a project.
+    pub fn requests(&mut self, target: &DestinationTarget, workspace: &Path) -> Result<Requests> {
+        let settings = ProjectSettings::of(target)?;
+        let url = Url::parse(&settings.url)
+            .map_err(|error| Error::usage(format!("the address of forge `{}` cannot be used", settings.forge)).because(&error))?;
+        let provider = Provider::of_name(&target.provider).ok_or_else(|| {
+            Error::usage(format!("forge `{}` is of provider {}, which has no requests", settings.forge, target.provider))
+                .hint("take the notes from elsewhere: `notes: { from: commits }`")
+        })?;
+        let host = self.host(&settings.forge, target, provider, workspace)?;
+        let base = match provider {
+            Provider::Github => github::addresses(&url).0,
+            Provider::Gitlab => below(&url, "v4"),
+            Provider::Gitea | Provider::Forgejo => below(&url, "v1"),
+        };
+        let api = self.api(&host, base, provider, &url, target, false);
+        Ok(Requests::new(Place { provider, host: target.host.clone(), project: settings.project }, api))
     }
 
     /// A place for files as a place to publish to: generic packages of a project, or a server that takes PUT.

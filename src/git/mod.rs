@@ -6,10 +6,12 @@ mod distance;
 mod facts;
 mod log;
 mod origin;
+mod range;
 mod read;
 
 pub use ancestry::ancestry;
 pub use facts::{GitFacts, ReachableTag};
 pub use log::{Commit, MOST_COMMITS, commits, tag_message};
 pub use origin::{Origin, origin};
+pub use range::{Range, range};
 pub use read::read;

@@ -32,6 +32,7 @@ mod inventory;
 mod json;
 mod manifest;
 mod nodes;
+mod notes;
 mod packages;
 mod packaging;
 mod plan;

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::gather::gather;
-use crate::cli::notes::{Wanted, notes};
+use crate::cli::notes::{Maker, Wanted};
 use crate::cli::session::Session;
-use crate::config::{NotesSource, PublishKind};
+use crate::config::PublishKind;
 use crate::error::Result;
 
 /// What is done.
@@ -20,7 +20,7 @@ pub enum NotesCommand {
 /// Options of preview.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// Where from: commits, tag, or a file; default: as the first release of the config says
+    /// Where from: commits, requests, tag, or a file; default: as the first release of the config says
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<String>,
 }
@@ -45,20 +45,18 @@ pub fn run(session: &Session, command: &NotesCommand) -> Result<()> {
             PublishKind::Release(release) => Some(release),
             PublishKind::Registry(_) | PublishKind::Remote(_) | PublishKind::Store(_) | PublishKind::Files(_) => None,
         });
-        let configured = release.map(|release| match &release.notes {
-            NotesSource::Commits => "commits".to_owned(),
-            NotesSource::Tag => "tag".to_owned(),
-            NotesSource::File(path) => path.clone(),
-        });
+        let configured = release.map(|release| release.notes.name().to_owned());
         let from = args.from.clone().or(configured).unwrap_or_else(|| "commits".to_owned());
         let version = gathered.plan.version.version.clone();
         let wanted = Wanted {
             from: &from,
+            template: release.and_then(|release| release.template.as_deref()),
             grouped: release.is_none_or(|release| release.grouped),
             tag: gathered.plan.tag.as_deref(),
             version: &version,
+            repo: release.and_then(|release| release.repos.first()).map(String::as_str),
         };
-        let made = notes(session, &gathered.config, &gathered.git, &wanted).await?;
+        let made = Maker::new(session, &gathered.config, &gathered.git).notes(&wanted).await?;
         Ok(Preview { version, why: made.why, notes: made.text })
     }))?;
     session.events.info(format!("notes of {}: {}", preview.version, preview.why));

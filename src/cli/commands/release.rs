@@ -4,6 +4,8 @@ pub(in crate::cli) mod prune;
 mod repos;
 pub(in crate::cli) mod yank;
 
+pub(in crate::cli) use repos::target_of;
+
 use clap::{Args, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;

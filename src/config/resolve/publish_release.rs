@@ -57,10 +57,13 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
     let rolling = rolling.collect();
     let retention = retention.map(|written| super::release_retention::rules(written, lookup.patterns, scope, cx));
     let builds = file_builds(archives, lookup, cx);
-    let (from, group_by) = notes.map_or((None, None), |written::Notes { from, group_by }| (from, group_by));
+    let (from, template, group_by) =
+        notes.map_or((None, None, None), |written::Notes { from, template, group_by }| (from, template, group_by));
+    let template = template.and_then(|template| paths::inside(&template, "notes.template", cx));
     let notes = match from {
         None => NotesSource::Commits,
         Some(from) if from.value == "commits" => NotesSource::Commits,
+        Some(from) if from.value == "requests" => NotesSource::Requests,
         Some(from) if from.value == "tag" => NotesSource::Tag,
         Some(from) => paths::inside(&from, "notes.from", cx).map_or(NotesSource::Commits, NotesSource::File),
     };
@@ -75,6 +78,7 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
             Some(written::ReleaseType::Unspecified) | None => ReleaseType::Unspecified,
         },
         notes,
+        template,
         grouped: group_by != Some(NotesGrouping::None),
         aliases,
         builds,

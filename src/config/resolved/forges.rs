@@ -90,6 +90,8 @@ pub struct ReleasePublish {
     pub kind: ReleaseType,
     /// Where its notes come from.
     pub notes: NotesSource,
+    /// A template of the repository that makes the notes.
+    pub template: Option<String>,
     /// Commits are grouped by kind.
     pub grouped: bool,
     /// Git tags that move with it.
@@ -162,8 +164,22 @@ pub enum ReleaseType {
 pub enum NotesSource {
     /// The commits since the release before.
     Commits,
+    /// The pull or merge requests merged since the release before, at the primary repository.
+    Requests,
     /// The message of the annotated tag.
     Tag,
     /// A file of the repository.
     File(String),
+}
+
+impl NotesSource {
+    /// As the config writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Commits => "commits",
+            Self::Requests => "requests",
+            Self::Tag => "tag",
+            Self::File(path) => path,
+        }
+    }
 }

@@ -4,9 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ShownCondition, ShownTag};
-use crate::config::resolved::{
-    Forge, NotesSource, PrimaryTurn, Publish, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Repo,
-};
+use crate::config::resolved::{Forge, PrimaryTurn, Publish, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Repo};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ShownForge<'c> {
@@ -110,6 +108,8 @@ impl<'c> ShownRetention<'c> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct ShownNotes<'c> {
     from: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<&'c str>,
     group_by: &'static str,
 }
 
@@ -122,6 +122,7 @@ impl<'c> ShownReleasePublish<'c> {
             title,
             kind,
             notes,
+            template,
             grouped,
             aliases,
             builds,
@@ -143,11 +144,8 @@ impl<'c> ShownReleasePublish<'c> {
                 ReleaseType::Unspecified => "unspecified",
             },
             notes: ShownNotes {
-                from: match notes {
-                    NotesSource::Commits => "commits",
-                    NotesSource::Tag => "tag",
-                    NotesSource::File(path) => path,
-                },
+                from: notes.name(),
+                template: template.as_deref(),
                 group_by: if *grouped { "conventional" } else { "none" },
             },
             aliases: aliases.iter().map(ShownTag::new).collect(),

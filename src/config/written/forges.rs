@@ -168,8 +168,10 @@ words! {
 written! {
     /// Where notes come from.
     Notes {
-        /// `commits`; `tag`, the message of the annotated tag; or a file: of a file called CHANGELOG the part of this version. Default commits.
+        /// `commits`; `requests`, merged pull or merge requests; `tag`, the message of the annotated tag; or a file: of a file called CHANGELOG the part of this version. Default commits.
         from: Option<Text>,
+        /// A file in the language of Jinja that makes the notes out of what is known.
+        template: Option<Text>,
         /// `conventional`: commits by kind; `none`: as they are. Default conventional.
         group_by: Option<NotesGrouping>,
     }

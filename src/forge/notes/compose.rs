@@ -11,6 +11,9 @@ const LONGEST_LINE: usize = 300;
 /// The most changes that are listed.
 const MOST_CHANGES: usize = 500;
 
+/// The most names that are listed.
+pub(super) const MOST_AUTHORS: usize = 50;
+
 /// A change: a commit's first line, and who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -48,67 +51,101 @@ pub fn of_changes(changes: &[Change], grouped: bool) -> String {
     if changes.is_empty() {
         return "No changes since the release before.".to_owned();
     }
+    let about = |change: &Change| (change.clone(), format!(" ({})", change.id.chars().take(7).collect::<String>()));
+    let mut text = by_kind(changes.iter().map(about), grouped);
+    text.push_str(&by(changes.iter().map(|change| change.author.as_str())));
+    text
+}
+
+/// Changes as lists below titles, each with what is said about it.
+pub(super) fn by_kind(changes: impl ExactSizeIterator<Item = (Change, String)>, grouped: bool) -> String {
+    let more = changes.len().saturating_sub(MOST_CHANGES);
     let mut by_title: BTreeMap<usize, (&str, Vec<String>)> = BTreeMap::new();
-    for change in changes.iter().take(MOST_CHANGES) {
-        let (rank, title, text) = if grouped { kind_of(change) } else { (0, "Changes", line(&change.subject)) };
-        let short = change.id.chars().take(7).collect::<String>();
-        by_title.entry(rank).or_insert((title, Vec::new())).1.push(format!("- {text} ({short})"));
+    for (change, about) in changes.take(MOST_CHANGES) {
+        let (rank, title, text) = if grouped { kind_of(&change) } else { (0, "Changes", line(&change.subject)) };
+        by_title.entry(rank).or_insert((title, Vec::new())).1.push(format!("- {text}{about}"));
     }
     let mut text = String::new();
     for (title, lines) in by_title.values() {
         text.push_str(&format!("### {title}\n\n{}\n\n", lines.join("\n")));
     }
-    if changes.len() > MOST_CHANGES {
-        text.push_str(&format!("… and {} more.\n\n", changes.len() - MOST_CHANGES));
+    if more > 0 {
+        text.push_str(&format!("… and {more} more.\n\n"));
     }
-    let mut authors: Vec<String> = Vec::new();
-    for change in changes {
-        let author = line(&change.author);
-        if !author.is_empty() && !authors.contains(&author) {
-            authors.push(author);
-        }
-    }
-    authors.truncate(50);
-    text.push_str(&format!("By {}.", authors.join(", ")));
     text
 }
 
-// `type(scope)!: text` (conventionalcommits.org).
-fn kind_of(change: &Change) -> (usize, &'static str, String) {
-    let subject = change.subject.trim();
-    let breaks = change.body.contains("BREAKING CHANGE:") || change.body.contains("BREAKING-CHANGE:");
-    let other = |rank| (rank, OTHER, line(subject));
-    let Some((head, text)) = subject.split_once(':') else { return if breaks { (0, BREAKING, line(subject)) } else { other(99) } };
-    let (head, bang) = head.trim().strip_suffix('!').map_or((head.trim(), false), |head| (head, true));
-    let (word, scope) = match head.split_once('(') {
-        Some((word, scope)) => (word, scope.strip_suffix(')')),
-        None => (head, None),
-    };
-    let word_alone = !word.is_empty() && word.chars().all(|ch| ch.is_ascii_alphanumeric() || ch == '_');
-    let text = match scope {
-        Some(scope) => format!("**{}:** {}", line(scope), line(text)),
-        None => line(text),
-    };
-    if !word_alone {
-        return if breaks { (0, BREAKING, line(subject)) } else { other(99) };
+/// Names as they are listed: each once.
+pub fn authors<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut authors: Vec<String> = Vec::new();
+    for name in names.map(line).filter(|name| !name.is_empty()) {
+        if !authors.contains(&name) {
+            authors.push(name);
+        }
     }
-    if bang || breaks {
+    authors.truncate(MOST_AUTHORS);
+    authors
+}
+
+/// Who it was.
+pub(super) fn by<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let authors = authors(names);
+    if authors.is_empty() { String::new() } else { format!("By {}.", authors.join(", ")) }
+}
+
+/// A conventional commit's line, taken apart (conventionalcommits.org): `type(scope)!: text`.
+pub(super) struct Parts<'a> {
+    /// In small letters; empty for a line without one.
+    pub(super) kind: String,
+    /// Empty where it says none.
+    pub(super) scope: &'a str,
+    /// The rest of the line, or all of it.
+    pub(super) text: &'a str,
+    /// The line or the text below it says that something breaks.
+    pub(super) breaks: bool,
+}
+
+impl Change {
+    /// Takes its first line apart.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let subject = self.subject.trim();
+        let breaks = self.body.contains("BREAKING CHANGE:") || self.body.contains("BREAKING-CHANGE:");
+        let plain = Parts { kind: String::new(), scope: "", text: subject, breaks };
+        let Some((head, text)) = subject.split_once(':') else { return plain };
+        let (head, bang) = head.trim().strip_suffix('!').map_or((head.trim(), false), |head| (head, true));
+        let (word, scope) = match head.split_once('(') {
+            Some((word, scope)) => (word, scope.strip_suffix(')').unwrap_or_default()),
+            None => (head, ""),
+        };
+        if word.is_empty() || !word.chars().all(|ch| ch.is_ascii_alphanumeric() || ch == '_') {
+            return plain;
+        }
+        Parts { kind: word.to_ascii_lowercase(), scope, text, breaks: breaks || bang }
+    }
+}
+
+// Rank, title and line of a change.
+fn kind_of(change: &Change) -> (usize, &'static str, String) {
+    let parts = change.parts();
+    let text = if parts.scope.is_empty() { line(parts.text) } else { format!("**{}:** {}", line(parts.scope), line(parts.text)) };
+    if parts.breaks {
         return (0, BREAKING, text);
     }
-    let word = word.to_ascii_lowercase();
-    let found = CATEGORIES.iter().position(|(_, words)| words.contains(&word.as_str()));
-    found.map_or_else(|| other(99), |at| (at + 1, CATEGORIES[at].0, text))
+    match CATEGORIES.iter().position(|(_, words)| words.contains(&parts.kind.as_str())) {
+        Some(at) => (at + 1, CATEGORIES[at].0, text),
+        None => (99, OTHER, line(&change.subject)),
+    }
 }
 
 // One line of Markdown that does nothing but say something: no mention of people, no HTML, no hidden characters.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     let mut clean = String::new();
     for ch in text.trim().chars().take(LONGEST_LINE) {
         match ch {
             // A name after an @ would be told by mail.
             '@' => clean.push_str("@\u{200b}"),
             '<' => clean.push_str("&lt;"),
-            ch if ch.is_control() || matches!(ch, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {}
+            ch if ch.is_control() || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {}
             ch => clean.push(ch),
         }
     }

@@ -2,8 +2,18 @@
 //! every publish. The first marker also says that we made the release.
 
 mod compose;
+mod merged;
+mod requests;
+mod scrub;
+mod shorten;
+mod template;
 
-pub use compose::{Change, downloads, images, of_changelog, of_changes};
+pub use compose::{Change, authors, downloads, images, of_changelog, of_changes};
+pub use merged::{Merged, of_requests};
+pub use requests::{Found, Requests};
+pub use scrub::scrub;
+pub use shorten::shortened;
+pub use template::{Facts, KnownChange, render, wants_requests};
 
 /// What our part begins with. An HTML comment: no forge shows it.
 pub const BEGIN: &str = "<!-- stagefreight:notes -->";

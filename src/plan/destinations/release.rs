@@ -11,7 +11,7 @@ use super::super::template::Scope;
 use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
 use super::install::{self, Installable};
 use super::{Entry, Found};
-use crate::config::{Forge, ForgeProvider, NotesSource, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
+use crate::config::{Forge, ForgeProvider, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
 use crate::core::asset_names::collisions;
 use crate::core::{HostOptions, NameRules, Rendition};
 use crate::error::{Error, Result};
@@ -24,8 +24,11 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Making {
-    /// `commits`, `tag`, or a file of the repository.
+    /// `commits`, `requests`, `tag`, or a file of the repository.
     pub notes_from: String,
+    /// A template of the repository that makes the notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// Commits are grouped by kind.
     pub grouped: bool,
     /// Notes name published images.
@@ -65,6 +68,7 @@ pub(super) fn fan_out(
         title,
         kind: release_type,
         notes,
+        template: notes_template,
         grouped,
         aliases,
         builds,
@@ -137,11 +141,8 @@ pub(super) fn fan_out(
             add(destination);
         }
         let making = Making {
-            notes_from: match notes {
-                NotesSource::Commits => "commits".to_owned(),
-                NotesSource::Tag => "tag".to_owned(),
-                NotesSource::File(path) => path.clone(),
-            },
+            notes_from: notes.name().to_owned(),
+            template: notes_template.clone(),
             grouped: *grouped,
             image_links: inputs.config.release.registry_links,
             checksums: *checksums,

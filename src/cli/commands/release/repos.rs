@@ -74,7 +74,7 @@ pub(super) fn pattern(text: &str) -> Result<Regex> {
 }
 
 /// As a plan describes it.
-fn target_of(config: &Config, repo: &Repo) -> Result<DestinationTarget> {
+pub(in crate::cli) fn target_of(config: &Config, repo: &Repo) -> Result<DestinationTarget> {
     let forge = config.forges.get(&repo.forge).ok_or_else(|| Error::usage(format!("forge `{}` is not defined", repo.forge)))?;
     Ok(forges::described(&repo.id, forge, &repo.project))
 }
