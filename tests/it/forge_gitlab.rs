@@ -4,6 +4,7 @@
 mod cli;
 mod crash;
 mod lab;
+mod moving;
 mod row;
 mod rows;
 pub(crate) mod scene;

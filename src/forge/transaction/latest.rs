@@ -10,23 +10,32 @@ use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName,
 pub(super) struct LatestStep {
     shared: Arc<Making>,
     destination: String,
+    /// Tags of releases that move with this one.
+    rolling: Vec<String>,
     name: StepName,
     needs: Vec<StepName>,
 }
 
 impl LatestStep {
-    pub(super) fn new(shared: Arc<Making>, destination: &str, needs: Vec<StepName>) -> Self {
-        Self { name: StepName(format!("latest:{destination}")), shared, destination: destination.to_owned(), needs }
+    pub(super) fn new(shared: Arc<Making>, destination: &str, rolling: Vec<String>, needs: Vec<StepName>) -> Self {
+        Self { name: StepName(format!("latest:{destination}")), shared, destination: destination.to_owned(), rolling, needs }
     }
 
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
         let ours = &self.shared.spec.tag;
         let Some(held) = self.shared.forge.latest(&cx.cancel).await? else { return Ok(Observation::Absent) };
+        // Without a mark the youngest release is the latest, and one that moves may be the youngest any time: then it is marked.
+        if held.tag == *ours && !self.rolling.is_empty() && !cx.completed.contains(&self.name.0) {
+            return Ok(Observation::Partial { missing: "a mark that outlives younger releases".to_owned() });
+        }
         if held.tag == *ours {
             return Ok(Observation::Complete { digest: None });
         }
         let diverged =
             |may_move, why: String, unjudged| Observation::Diverged { found: held.tag.clone(), about: None, may_move, why, unjudged };
+        if self.rolling.contains(&held.tag) {
+            return Ok(diverged(true, format!("{} is a release that moves", held.tag), false));
+        }
         Ok(match (version_of(ours), version_of(&held.tag)) {
             (Some(new), Some(old)) if new.follows(&old) => diverged(true, format!("{ours} follows {}", held.tag), false),
             (Some(_), Some(_)) => Observation::Superseded { found: held.tag.clone(), why: format!("{} is newer than {ours}", held.tag) },

@@ -124,11 +124,18 @@ impl ReleaseTarget {
         let visible = VisibleStep::new(Arc::clone(&shared), needs);
         let visible_name = visible.name().clone();
         steps.push(Box::new(visible));
+        let moving = own.iter().filter(|other| Kind::of(other) == Some(Kind::RollingRelease));
+        let rolling: Vec<String> = moving.map(|other| other.tag.clone()).collect();
         for other in own {
             match Kind::of(other) {
                 Some(Kind::Latest) => match settings::of::<LatestSettings>(other) {
                     Ok(latest) if latest.release == destination.tag => {
-                        steps.push(Box::new(LatestStep::new(Arc::clone(&shared), &other.name, vec![visible_name.clone()])));
+                        steps.push(Box::new(LatestStep::new(
+                            Arc::clone(&shared),
+                            &other.name,
+                            rolling.clone(),
+                            vec![visible_name.clone()],
+                        )));
                     }
                     _ => {}
                 },

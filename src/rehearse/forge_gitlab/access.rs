@@ -86,6 +86,17 @@ impl Caller<'_> {
         }
     }
 
+    /// What they are in a repository they push to by git; nothing where they may not. A job's token reads, unless a project
+    /// lets it push, which none here does.
+    pub(super) fn pushes_as(self) -> Option<Role> {
+        match self {
+            Self::Token(Trusted { kind: TokenKind::Private { api: true }, role, .. }) => {
+                Some(*role).filter(|role| *role >= Role::Developer)
+            }
+            _ => None,
+        }
+    }
+
     /// Is it a job?
     pub(super) fn is_job(self) -> bool {
         matches!(self, Self::Token(Trusted { kind: TokenKind::Job { .. }, .. }))

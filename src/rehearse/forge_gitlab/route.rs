@@ -11,6 +11,8 @@ pub(super) enum Route {
     Project(String, At),
     /// `/:project.git/info/refs`: what `git ls-remote` asks.
     InfoRefs(String),
+    /// `/:project.git/git-receive-pack`: a push.
+    ReceivePack(String),
     /// `/:project/-/releases/:tag/downloads/:path`: the permanent address of a link.
     Permalink(String, String, String),
     /// Nothing.
@@ -68,6 +70,10 @@ impl Route {
             [.., "info", "refs"] => {
                 let project = parts[..parts.len() - 2].join("/");
                 project.strip_suffix(".git").map_or(Self::Unknown, |project| Self::InfoRefs(project.to_owned()))
+            }
+            [.., "git-receive-pack"] => {
+                let project = parts[..parts.len() - 1].join("/");
+                project.strip_suffix(".git").map_or(Self::Unknown, |project| Self::ReceivePack(project.to_owned()))
             }
             _ => {
                 let Some(dash) = parts.windows(2).position(|pair| pair == ["-", "releases"]) else { return Self::Unknown };

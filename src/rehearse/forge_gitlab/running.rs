@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::options::Options;
 use super::site::{Gitlab, lock};
@@ -10,6 +11,9 @@ use super::world::{HeldFile, HeldRelease, World};
 use crate::error::Result;
 use crate::fs;
 use crate::rehearse::api::{self, RequestLog};
+
+/// Tries to have the same port again.
+const TRIES: u32 = 200;
 
 /// An embedded GitLab that is listening. Dropping it stops it.
 #[derive(Debug)]
@@ -56,7 +60,16 @@ impl Running {
         let addr = server.addr;
         server.shutdown().await;
         let settings = api::Options { addr, ..options.server.clone() };
-        let server = api::start(Arc::new(Gitlab::new(options, Arc::clone(&world))), settings).await?;
+        let site = Arc::new(Gitlab::new(options, Arc::clone(&world)));
+        let mut tries = 0;
+        let server = loop {
+            match api::start(Arc::clone(&site) as Arc<dyn api::Service>, settings.clone()).await {
+                // Somebody's connection may have been given the port meanwhile.
+                Err(_) if tries < TRIES => tries += 1,
+                outcome => break outcome?,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
         Ok(Self { server, world, prefix, dir })
     }
 

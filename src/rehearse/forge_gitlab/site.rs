@@ -47,6 +47,15 @@ impl Gitlab {
         {
             return self.put(who, asked, project, (name, version, file)).await;
         }
+        if let Route::ReceivePack(project) = &route {
+            let Some(pushed) = asked.body.collect().await? else { return Ok(Ok(Reply::status(413))) };
+            let mut world = lock(&self.world);
+            return Ok(Ok(match (world.find(project), who.pushes_as()) {
+                (Some(at), Some(role)) => git::receive(&mut world.projects[at], &pushed, role),
+                (Some(_), None) if who.may_fetch(project) => Reply::status(403),
+                _ => Reply::status(401).header("WWW-Authenticate", "Basic realm=\"GitLab\""),
+            }));
+        }
         let mut body = Value::Null;
         if !reads(asked) {
             match asked.body.json().await? {
@@ -81,7 +90,7 @@ impl Gitlab {
                 let call = Call { asked, base, at, body, role, limits: &self.limits };
                 call.run(&mut world, place)
             }
-            Route::Unknown => Err(Refusal::missing("")),
+            Route::ReceivePack(_) | Route::Unknown => Err(Refusal::missing("")),
         }
     }
 

@@ -11,6 +11,7 @@ use super::openapi::Heard;
 use super::scene::{TOKEN, ask_now};
 use crate::attestation_forms::adopted;
 use crate::support::Sf;
+use crate::support::forge_cli::again;
 
 const BUILDS: &str = r#"
 git: { tags: { stable: { pattern: "^v[0-9]+\\.[0-9]+\\.[0-9]+$" } } }
@@ -46,6 +47,8 @@ pub fn workspace(forges: &str, repos: &str) -> Sf {
     sf.tag("v1.4.0").env("SF_CI_TAG", "v1.4.0").env("SF_CI_EVENT", "tag")
 }
 
+type Served = stagefreight::error::Result<(Running, Heard)>;
+
 /// A forge with these projects, whose tag names a commit.
 pub struct Hub {
     pub runtime: tokio::runtime::Runtime,
@@ -61,11 +64,11 @@ impl Hub {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
         let dir = tempfile::tempdir().expect("temporary directory");
         let projects: Vec<String> = projects.iter().map(|project| (*project).to_owned()).collect();
-        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, commit, None));
+        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, commit, None)).expect("forge");
         Self { runtime, server, heard, dir, projects, commit: commit.to_owned() }
     }
 
-    async fn serve(dir: &tempfile::TempDir, projects: &[String], commit: &str, addr: Option<std::net::SocketAddr>) -> (Running, Heard) {
+    async fn serve(dir: &tempfile::TempDir, projects: &[String], commit: &str, addr: Option<std::net::SocketAddr>) -> Served {
         let heard = Heard::default();
         let repository = || Repository { tags: BTreeMap::from([("v1.4.0".to_owned(), commit.to_owned())]), ..Repository::default() };
         let mut options = Options::new(dir.path(), projects.iter().map(|project| (project.clone(), repository())));
@@ -74,7 +77,7 @@ impl Hub {
         if let Some(addr) = addr {
             options.server.addr = addr;
         }
-        (serve(options).await.expect("forge"), heard)
+        Ok((serve(options).await?, heard))
     }
 
     /// As it was at first, at the same address.
@@ -84,7 +87,7 @@ impl Hub {
         runtime.block_on(server.shutdown());
         drop(dir);
         let dir = tempfile::tempdir().expect("temporary directory");
-        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, &commit, Some(addr)));
+        let (server, heard) = again(|| runtime.block_on(Self::serve(&dir, &projects, &commit, Some(addr))));
         Self { runtime, server, heard, dir, projects, commit }
     }
 
@@ -168,6 +171,38 @@ fn holds_token(directory: &std::path::Path) -> bool {
         }
         std::fs::read(&path).expect("file").windows(token.len()).any(|window| window == token)
     })
+}
+
+#[test]
+fn a_release_that_moves_is_changed_in_place() {
+    let sf = workspace("", "home").env("HUB_TOKEN", TOKEN);
+    let hub = Hub::start(&["acme/app"], &sf.git_run(&["rev-parse", "HEAD"]));
+    let section = format!("version: 1\n{}repos: {{ home: {{ forge: hub, project: acme/app }} }}\n", hub.config());
+    let config = sf.read(".stagefreight.yml").replacen("version: 1\n", &section, 1);
+    sf.write(".stagefreight.yml", config.replace("    aliases: [\"v{major}\"]\n", "    rolling: [nightly]\n"));
+    let run_all = |sf: &Sf| ["perform", "review", "publish", "verify"].map(|command| drop(sf.run(&[command]).code(0)));
+    run_all(&sf);
+    let release = |tag: &str| hub.ask(&format!("/api/v3/repos/acme/app/releases/tags/{tag}"));
+    let first = release("nightly");
+    assert_eq!(names(&first), names(&release("v1.4.0")));
+    assert_eq!(hub.ask("/api/v3/repos/acme/app/releases/latest")["tag_name"], "v1.4.0");
+
+    sf.write("d", "d");
+    sf.commit("feat: what is new");
+    let sf = sf.tag("v1.5.0").env("SF_CI_TAG", "v1.5.0");
+    let commit = sf.git_run(&["rev-parse", "HEAD"]);
+    let pushed = serde_json::json!({ "ref": "refs/tags/v1.5.0", "sha": commit }).to_string();
+    ask_now(&format!("{}/api/v3/repos/acme/app/git/refs", hub.server.url()), "POST", pushed.as_bytes());
+    run_all(&sf);
+    let now = release("nightly");
+    assert_eq!(now["id"], first["id"], "it is the same release");
+    assert_eq!(names(&now), names(&release("v1.5.0")));
+    assert!(now["body"].as_str().is_some_and(|body| body.contains("what is new")), "{now}");
+    assert_eq!(hub.ask("/api/v3/repos/acme/app/git/ref/tags%2Fnightly")["object"]["sha"], commit.as_str());
+    hub.server.log().clear();
+    sf.run(&["publish"]).code(0);
+    assert!(hub.server.log().writes().is_empty(), "{:?}", hub.server.log().writes());
+    hub.heard.assert_valid();
 }
 
 #[test]

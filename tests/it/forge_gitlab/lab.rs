@@ -3,8 +3,8 @@
 use stagefreight::core::Secret;
 use stagefreight::rehearse::forge_gitlab::{Options, Project, Role, Running, TokenKind, Trusted, start};
 
-use super::scene::JOB;
-use crate::support::forge_cli::Workspace;
+use super::scene::{JOB, PERSONAL, trusted_person};
+use crate::support::forge_cli::{Workspace, again};
 use crate::support::openapi::{Findings, OpenApi};
 
 pub struct Lab {
@@ -17,22 +17,35 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// With these publish entries.
+    /// With these publish entries, as a job that has nothing but its token.
     pub fn start(publish: &str) -> Self {
+        let kind = TokenKind::Job { project: "acme/app".to_owned(), also: Vec::new(), ended: false };
+        let job = Trusted { token: Secret::new(JOB), kind, role: Role::Developer };
+        Self::of(publish, job, "")
+    }
+
+    /// As a maintainer, by a token of their own.
+    pub fn of_person(publish: &str) -> Self {
+        Self::of(publish, trusted_person(PERSONAL, Role::Maintainer), ", credentials: LAB")
+    }
+
+    fn of(publish: &str, trusted: Trusted, keys: &str) -> Self {
         let workspace = Workspace::new();
         let dir = tempfile::tempdir().expect("temporary directory");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-        let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs"]);
+        let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs", "/git-receive-pack"]);
         let mut options = Options::new(dir.path());
         options.projects = vec![Project::new("acme/app", "v1.4.0", &workspace.commit())];
-        let kind = TokenKind::Job { project: "acme/app".to_owned(), also: Vec::new(), ended: false };
-        options.trusted = vec![Trusted { token: Secret::new(JOB), kind, role: Role::Developer }];
+        options.trusted = vec![trusted];
         options.server.recorder = Some(recorder);
         let server = runtime.block_on(start(options.clone())).expect("server");
         options.server.addr = server.addr();
-        let workspace = workspace.env("CI_JOB_TOKEN", JOB).env("CI_SERVER_URL", &server.url());
+        let workspace = match keys {
+            "" => workspace.env("CI_JOB_TOKEN", JOB).env("CI_SERVER_URL", &server.url()),
+            _ => workspace.env("LAB_TOKEN", PERSONAL),
+        };
         let places = format!(
-            "forges: {{ lab: {{ provider: gitlab, url: \"{}\" }} }}\nrepos: {{ home: {{ forge: lab, project: acme/app }} }}\n",
+            "forges: {{ lab: {{ provider: gitlab, url: \"{}\"{keys} }} }}\nrepos: {{ home: {{ forge: lab, project: acme/app }} }}\n",
             server.url()
         );
         workspace.config(&places, publish);
@@ -50,6 +63,6 @@ impl Lab {
         let dir = tempfile::tempdir().expect("temporary directory");
         dir.path().clone_into(&mut self.options.dir);
         drop(std::mem::replace(&mut self.dir, dir));
-        self.server = Some(self.runtime.block_on(start(self.options.clone())).expect("server on the same port"));
+        self.server = Some(again(|| self.runtime.block_on(start(self.options.clone()))));
     }
 }
