@@ -9,6 +9,7 @@ mod evidence;
 mod forward;
 mod looks;
 mod read;
+mod referrers;
 mod tag;
 
 use std::collections::BTreeSet;
@@ -23,11 +24,12 @@ use crate::core::{BoxFuture, Digest};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{Destination, DestinationTarget};
 use crate::publish::{ApprovedArtifact, Content, Cx, Depth, Image, Inquiry, PlaceError, Preflight, Problem, Reading, Step, Target};
-use attestation_tags::AttestationTagsStep;
+use attestation_tags::AttestationTags;
 use bytes::BytesStep;
 use evidence::EvidenceStep;
 use looks::Looks;
 use read::read;
+use referrers::Referrers;
 use tag::TagStep;
 
 /// Repository path and artifact are what steps of one artifact share.
@@ -137,12 +139,12 @@ impl Target for RegistryTarget {
             steps.push(Box::new(bytes));
             let mut first = vec![bytes_name];
             if !image.referrers.is_empty() {
-                let evidence = EvidenceStep::new(shared.clone(), first[0].clone());
+                let evidence = EvidenceStep::new(Referrers(shared.clone()), first[0].clone());
                 first.push(crate::publish::Step::name(&evidence).clone());
                 steps.push(Box::new(evidence));
             }
             if !image.attestation_tags.is_empty() {
-                let attestations = AttestationTagsStep::new(shared.clone(), first[0].clone());
+                let attestations = EvidenceStep::new(AttestationTags(shared.clone()), first[0].clone());
                 first.push(crate::publish::Step::name(&attestations).clone());
                 steps.push(Box::new(attestations));
             }
