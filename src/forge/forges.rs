@@ -36,7 +36,7 @@ pub const EMBEDDED: &str = "embedded";
 pub const HTTP: &str = "http";
 
 /// Bytes are counted over windows of this length: an upload that stands still is cut within two of them.
-const STALL_WINDOW: Duration = Duration::from_secs(15);
+const STALL_WINDOW: Duration = Duration::from_secs(12);
 
 /// GitHub's secondary limit for requests that make content: "no more than 80 per minute" and "500 per hour" (REST API,
 /// "Rate limits for the REST API").
