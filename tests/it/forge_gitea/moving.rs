@@ -72,7 +72,7 @@ fn a_release_of_that_name_that_somebody_else_made_is_left_alone() {
 }
 
 #[test]
-fn sigkill_at_every_second_request_while_it_moves() {
+fn sigkill_at_every_third_request_while_it_moves() {
     const ANY: &str = r#"  release: { kind: release, repos: home, archives: [pack, tool], rolling: [{ tag: nightly, moving: any }] }
 "#;
     let older = Pair::releasing(ANY).prepared();
@@ -87,7 +87,7 @@ fn sigkill_at_every_second_request_while_it_moves() {
     assert!(expected.is_some() && moved.is_some() && expected != moved);
     let mut crashes = 0;
     // There and back again, each time killed a little later.
-    for (turn, n) in (1..400).step_by(2).enumerate() {
+    for (turn, n) in (1..400).step_by(3).enumerate() {
         let (pair, shall) = if turn % 2 == 0 { (&older, &expected) } else { (&newer, &moved) };
         let killed = publish_until(&pair.workspace.sf, &format!("request:{n}"));
         if killed {
@@ -100,7 +100,7 @@ fn sigkill_at_every_second_request_while_it_moves() {
         let tag = pair.ask(&format!("repos/{home}/tags/nightly"));
         assert_eq!(tag["commit"]["sha"], pair.workspace.commit().as_str(), "request {n}");
         if !killed {
-            assert!(crashes > 8, "only {crashes} crash points: the killer does not listen");
+            assert!(crashes > 5, "only {crashes} crash points: the killer does not listen");
             return;
         }
     }
