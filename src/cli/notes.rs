@@ -12,6 +12,7 @@ use crate::fs;
 use crate::git::{self, GitFacts};
 use crate::plan::{Making, Plan};
 use crate::process::Child;
+use crate::report::counted;
 
 /// The most a changelog or a template may weigh.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -138,8 +139,8 @@ impl<'a> Maker<'a> {
         let since = previous(self.config, self.git, wanted);
         let changes = self.changes(wanted).await?;
         let why = match &since {
-            Some(since) => format!("{} commits since {since}", changes.len()),
-            None => format!("all {} commits: there is no release before", changes.len()),
+            Some(since) => format!("{} since {since}", counted(changes.len(), "commit")),
+            None => format!("all of it, {}: there is no release before", counted(changes.len(), "commit")),
         };
         Ok(Made { text: of_changes(changes, wanted.grouped), why })
     }

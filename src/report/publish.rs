@@ -21,8 +21,8 @@ pub fn publish_screen(placements: &Placements, reviewed_at: &str, elapsed: std::
         let repository = format!("{}/{}", first.host, first.path);
         let shown = if repository == last { String::new() } else { repository.clone() };
         last = repository;
-        let tags: Vec<&str> = group.iter().map(|placement| placement.tag.as_str()).collect();
-        table.row([shown, mark(first.state).to_owned(), tags.join(", "), detail(first)]);
+        let names: Vec<&str> = group.iter().map(|placement| name_there(placement)).collect();
+        table.row([shown, mark(first.state).to_owned(), names.join(", "), detail(first)]);
     }
     text.push_str(&table.render());
     text.push_str(&totals(placements, elapsed, dry_run));
@@ -45,6 +45,14 @@ fn grouped(all: &[Placement]) -> Vec<Vec<&Placement>> {
     groups
 }
 
+/// What it is called at its place: `1.4.0` of a repository, `v1.4.0/app.tar.gz` or `latest` of a project's releases.
+fn name_there(placement: &Placement) -> &str {
+    let below = placement.name.strip_prefix(placement.host.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let below = below.and_then(|rest| rest.strip_prefix(placement.path.as_str()));
+    let below = below.map(|rest| rest.trim_start_matches(['@', '#', ':', '/'])).filter(|rest| !rest.is_empty());
+    below.unwrap_or(&placement.tag)
+}
+
 pub(super) fn mark(state: PlacementState) -> &'static str {
     match state {
         PlacementState::Complete | PlacementState::Placed => "✓",
@@ -56,7 +64,8 @@ pub(super) fn mark(state: PlacementState) -> &'static str {
 
 fn detail(placement: &Placement) -> String {
     let effort = if placement.required { "" } else { "  best effort" };
-    let digest = placement.expected.get(..19).unwrap_or(&placement.expected);
+    // A release, a mark or a git tag holds no artifact: its digest says nothing to people.
+    let digest = if placement.artifact.is_empty() { "" } else { placement.expected.get(..19).unwrap_or(&placement.expected) };
     let text = match placement.state {
         PlacementState::Complete => format!("{digest}  already there"),
         PlacementState::Placed => match &placement.moved_from {
@@ -74,7 +83,7 @@ fn detail(placement: &Placement) -> String {
         PlacementState::Skipped => "left out of this run".to_owned(),
         PlacementState::NotTried => "not tried: the run was interrupted".to_owned(),
     };
-    format!("{text}{effort}")
+    format!("{}{effort}", text.trim_start())
 }
 
 fn totals(placements: &Placements, elapsed: std::time::Duration, dry_run: bool) -> String {

@@ -36,6 +36,8 @@ pub fn status_screen(title: &str, lines: &[StatusLine], age: &dyn Fn(&str) -> St
         };
         let digest = |text: &str| text.get(..19).unwrap_or(text).to_owned();
         let what = match (line.state.as_str(), &line.found) {
+            // A release, a mark or a git tag holds no artifact: its digest says nothing to people.
+            _ if line.artifact.is_empty() => String::new(),
             ("complete", _) => digest(&line.expected),
             (_, Some(found)) => format!("{} instead of {}", digest(found), digest(&line.expected)),
             _ => format!("expected {}", digest(&line.expected)),

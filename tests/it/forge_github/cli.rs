@@ -126,7 +126,10 @@ fn a_release_goes_from_the_config_to_what_verify_says() {
     sf.run(&["review"]).code(0);
     assert_eq!(sf.run(&["status"]).code(0).stdout().matches("nothing is there").count(), 14);
 
-    sf.run(&["publish"]).code(0);
+    let published = sf.run(&["publish"]).code(0).stdout();
+    for named in ["  v1.4.0/tool-linux-amd64  ", "  v1.4.0  ", "  latest  ", "  v1  "] {
+        assert!(published.contains(named), "{named}: {published}");
+    }
     for project in ["acme/app", "mirrors/app"] {
         let release = hub.ask(&format!("/api/v3/repos/{project}/releases/tags/v1.4.0"));
         let set =

@@ -6,11 +6,12 @@ use regex::Regex;
 
 use crate::cli::session::Session;
 use crate::cli::{forges, load};
-use crate::config::{Config, PublishKind, Repo};
+use crate::config::{Config, ForgeProvider, PublishKind, Repo};
 use crate::error::{Error, Result};
 use crate::forge::retention::Policy;
 use crate::forge::{Forge, Forges};
 use crate::manifest::DestinationTarget;
+use crate::names;
 
 /// A repository of the config and its forge.
 pub(super) struct Asked {
@@ -36,6 +37,13 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
     let chosen = config.repos.values().filter(|repo| named.is_empty() || named.contains(&repo.id));
     let mut asked = Vec::new();
     for repo in chosen {
+        if config.forges.get(&repo.forge).is_some_and(|forge| forge.provider == ForgeProvider::Embedded) {
+            return Err(Error::usage(format!(
+                "repository `{}` is on a forge of our own, which only runs while something is published",
+                repo.id
+            ))
+            .hint(format!("name others with --repo; its releases go with {}", names::path::REHEARSAL)));
+        }
         let target = opened.releases(&target_of(&config, repo)?, &session.directory, None)?;
         asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()), policy: policy_of(&config, &repo.id)? });
     }
