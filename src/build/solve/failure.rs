@@ -136,6 +136,8 @@ fn hint(cause: &str, last_word: &str, step: &BuildStep) -> String {
         || has("connection refused")
         || has("connection error")
         || has("code = unavailable")
+        // buildctl's word for a connection that ended in the middle of an answer
+        || has("error reading from server")
     {
         "the builder went away: look at its log, then run again".to_owned()
     } else {
