@@ -1,11 +1,12 @@
 //! Object stores on loopback, each with its own data, ended when dropped: versitygw, azurite, fake-gcs-server.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::component;
+use crate::support::ports::free_port;
 
 /// The root user of the S3 server.
 pub const S3_USER: (&str, &str) = ("testkey", "testsecret1234");
@@ -19,10 +20,6 @@ pub struct Server {
     pub host: String,
     child: Child,
     dir: tempfile::TempDir,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address").port()
 }
 
 impl Server {

@@ -12,6 +12,7 @@ use stagefreight::error::Result;
 use stagefreight::world::{Environment, World};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::ports::free_port;
 use crate::support::{component, docker, path_with_components};
 
 /// A machine on which nothing is configured: a workspace, a home, a runtime directory.
@@ -153,10 +154,6 @@ pub fn builder_image() {
         let made = Command::new(docker).args(["build", "--quiet", "--tag", NAME]).arg(dir.path()).output().expect("docker runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     });
-}
-
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
 pub fn wait_for(mut there: impl FnMut() -> bool) {

@@ -10,8 +10,7 @@ use stagefreight::rehearse::forge_github::{Options, Repository, serve};
 use super::openapi::Heard;
 use super::scene::{TOKEN, ask_now};
 use crate::attestation_forms::adopted;
-use crate::support::Sf;
-use crate::support::forge_cli::again;
+use crate::support::{Sf, ports};
 
 const BUILDS: &str = r#"
 git: { tags: { stable: { pattern: "^v[0-9]+\\.[0-9]+\\.[0-9]+$" } } }
@@ -64,19 +63,16 @@ impl Hub {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
         let dir = tempfile::tempdir().expect("temporary directory");
         let projects: Vec<String> = projects.iter().map(|project| (*project).to_owned()).collect();
-        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, commit, None)).expect("forge");
+        let (server, heard) = runtime.block_on(Self::serve(&dir, &projects, commit, ports::free_addr())).expect("forge");
         Self { runtime, server, heard, dir, projects, commit: commit.to_owned() }
     }
 
-    async fn serve(dir: &tempfile::TempDir, projects: &[String], commit: &str, addr: Option<std::net::SocketAddr>) -> Served {
+    async fn serve(dir: &tempfile::TempDir, projects: &[String], commit: &str, addr: std::net::SocketAddr) -> Served {
         let heard = Heard::default();
         let repository = || Repository { tags: BTreeMap::from([("v1.4.0".to_owned(), commit.to_owned())]), ..Repository::default() };
         let mut options = Options::new(dir.path(), projects.iter().map(|project| (project.clone(), repository())));
         options.token = Some(Secret::new(TOKEN));
-        options.server = ServerOptions { recorder: Some(heard.recorder()), ..ServerOptions::default() };
-        if let Some(addr) = addr {
-            options.server.addr = addr;
-        }
+        options.server = ServerOptions { recorder: Some(heard.recorder()), addr, ..ServerOptions::default() };
         Ok((serve(options).await?, heard))
     }
 
@@ -87,7 +83,7 @@ impl Hub {
         runtime.block_on(server.shutdown());
         drop(dir);
         let dir = tempfile::tempdir().expect("temporary directory");
-        let (server, heard) = again(|| runtime.block_on(Self::serve(&dir, &projects, &commit, Some(addr))));
+        let (server, heard) = runtime.block_on(ports::again(|| Self::serve(&dir, &projects, &commit, addr)));
         Self { runtime, server, heard, dir, projects, commit }
     }
 

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::openapi::Heard;
 use crate::faults::release::noise;
+use crate::support::ports;
 
 pub const PROJECT: &str = "acme/app";
 pub const TAG: &str = "v1.4.0";
@@ -111,7 +112,7 @@ impl Scene {
         let heard = Heard::default();
         let mut options = Options::new(dir.path().join("forge"), [(PROJECT.to_owned(), repository)]);
         options.token = Some(Secret::new(TOKEN));
-        options.server = ServerOptions { faults, recorder: Some(heard.recorder()), ..ServerOptions::default() };
+        options.server = ServerOptions { faults, recorder: Some(heard.recorder()), addr: ports::free_addr(), ..ServerOptions::default() };
         change(&mut options);
         let server = serve(options.clone()).await.expect("forge");
         Self { server, heard, dir, options }
@@ -129,7 +130,7 @@ impl Scene {
         options.server.observer = None;
         change(&mut options);
         server.shutdown().await;
-        let server = serve(options.clone()).await.expect("forge on the same port");
+        let server = ports::again(|| serve(options.clone())).await;
         Self { server, heard, dir, options }
     }
 

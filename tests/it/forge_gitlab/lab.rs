@@ -4,8 +4,9 @@ use stagefreight::core::Secret;
 use stagefreight::rehearse::forge_gitlab::{Options, Project, Role, Running, TokenKind, Trusted, start};
 
 use super::scene::{JOB, PERSONAL, trusted_person};
-use crate::support::forge_cli::{Workspace, again};
+use crate::support::forge_cli::Workspace;
 use crate::support::openapi::{Findings, OpenApi};
+use crate::support::ports;
 
 pub struct Lab {
     pub workspace: Workspace,
@@ -38,8 +39,8 @@ impl Lab {
         options.projects = vec![Project::new("acme/app", "v1.4.0", &workspace.commit())];
         options.trusted = vec![trusted];
         options.server.recorder = Some(recorder);
+        options.server.addr = ports::free_addr();
         let server = runtime.block_on(start(options.clone())).expect("server");
-        options.server.addr = server.addr();
         let workspace = match keys {
             "" => workspace.env("CI_JOB_TOKEN", JOB).env("CI_SERVER_URL", &server.url()),
             _ => workspace.env("LAB_TOKEN", PERSONAL),
@@ -63,6 +64,6 @@ impl Lab {
         let dir = tempfile::tempdir().expect("temporary directory");
         dir.path().clone_into(&mut self.options.dir);
         drop(std::mem::replace(&mut self.dir, dir));
-        self.server = Some(again(|| self.runtime.block_on(start(self.options.clone()))));
+        self.server = Some(self.runtime.block_on(ports::again(|| start(self.options.clone()))));
     }
 }

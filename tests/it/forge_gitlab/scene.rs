@@ -10,6 +10,7 @@ use stagefreight::rehearse::forge_gitlab::{Options, Project, Role, Running, Toke
 
 use crate::support::file_release::{FileRelease, Heard, Publisher};
 use crate::support::openapi::{Findings, OpenApi};
+use crate::support::ports;
 
 pub const PROJECT: &str = "acme/app";
 pub const TAG: &str = "v1.4.0";
@@ -42,6 +43,7 @@ pub fn options(dir: &std::path::Path) -> (Options, Findings) {
     options.trusted = vec![trusted_job(JOB), trusted_person(PERSONAL, Role::Maintainer)];
     let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs", "/catalog/publish"]);
     options.server.recorder = Some(recorder);
+    options.server.addr = ports::free_addr();
     (options, findings)
 }
 

@@ -15,17 +15,6 @@ builds:
   pack: { kind: archive, depends_on: [tool] }
 "#;
 
-/// Starts a server on a port that was its own a moment ago, and may be some connection's now.
-pub fn again<T>(start: impl Fn() -> stagefreight::error::Result<T>) -> T {
-    for _ in 0..200 {
-        if let Ok(started) = start() {
-            return started;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    start().expect("a server on the same port")
-}
-
 /// A workspace, and what was heard.
 pub struct Workspace {
     pub sf: Sf,

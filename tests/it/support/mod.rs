@@ -8,6 +8,7 @@ pub(crate) mod forge_cli;
 mod gitea;
 mod image;
 pub(crate) mod openapi;
+pub mod ports;
 mod registries;
 pub(crate) mod release;
 mod schema;

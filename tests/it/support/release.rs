@@ -1,15 +1,12 @@
 //! A small release and the registries it goes to: in-process servers that count requests and misbehave on demand, and
 //! a workspace whose RUN-free Dockerfile the embedded builder makes.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use stagefreight::rehearse::fault::FaultPlan;
 use stagefreight::rehearse::registry::{Auth, Login, Options, Running, Server};
 
-use super::Sf;
+use super::{Sf, ports};
 
 /// A runtime for in-process servers, and the servers.
 pub(crate) struct Registries {
@@ -32,7 +29,11 @@ impl Registries {
         let dirs: Vec<PathBuf> = (0..plans.len()).map(|at| root.path().join(format!("registry-{at}"))).collect();
         let mut servers = Vec::new();
         for (dir, (faults, referrers)) in dirs.iter().zip(plans) {
-            servers.push(runtime.block_on(first(|addr| Options { faults: faults.clone(), referrers, addr, ..Options::new(dir) })));
+            servers.push(
+                runtime
+                    .block_on(Server::start(Options { faults, referrers, addr: ports::free_addr(), ..Options::new(dir) }))
+                    .expect("server"),
+            );
         }
         Self { runtime, servers, dirs, root }
     }
@@ -41,7 +42,7 @@ impl Registries {
     pub(crate) fn guarded(login: Login) -> Self {
         let mut registries = Self::start(vec![]);
         let dir = registries.root.path().join("registry");
-        let options = Options { auth: Auth::Basic(login), ..Options::new(&dir) };
+        let options = Options { auth: Auth::Basic(login), addr: ports::free_addr(), ..Options::new(&dir) };
         registries.servers.push(registries.runtime.block_on(Server::start(options)).expect("server"));
         registries.dirs.push(dir);
         registries
@@ -55,7 +56,7 @@ impl Registries {
         let new = self.runtime.block_on(async move {
             old.shutdown().await;
             std::fs::remove_dir_all(&dir).expect("data of the server");
-            again(|| Options { referrers, addr, ..Options::new(&dir) }).await
+            ports::again(|| Server::start(Options { referrers, addr, ..Options::new(&dir) })).await
         });
         self.servers.insert(at, new);
     }
@@ -71,7 +72,7 @@ impl Registries {
         let dir = self.dirs[at].clone();
         let new = self.runtime.block_on(async move {
             old.shutdown().await;
-            again(|| Options { faults: faults.clone(), addr, ..Options::new(&dir) }).await
+            ports::again(|| Server::start(Options { faults: faults.clone(), addr, ..Options::new(&dir) })).await
         });
         self.servers.insert(at, new);
     }
@@ -97,32 +98,6 @@ impl Registries {
         let line =
             answer.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("docker-content-digest:").map(|d| d.trim().to_owned()));
         line.filter(|_| answer.starts_with("HTTP/1.1 200"))
-    }
-}
-
-/// A server on a port that is taken by nobody when the server is started again on it: connections get theirs from a range
-/// above (Linux: 32768 and up).
-async fn first(options: impl Fn(SocketAddr) -> Options) -> Running {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..1000 {
-        let spread = std::process::id().wrapping_mul(131).wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst).wrapping_mul(7));
-        let port = u16::try_from(10_240 + spread % 21_000).expect("a port");
-        if let Ok(server) = Server::start(options(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))).await {
-            return server;
-        }
-    }
-    panic!("a thousand ports are taken");
-}
-
-/// A server on the port of one that has just ended.
-async fn again(options: impl Fn() -> Options) -> Running {
-    let patience = Instant::now();
-    loop {
-        match Server::start(options()).await {
-            Ok(server) => return server,
-            Err(error) => assert!(patience.elapsed() < Duration::from_secs(60), "server on the same port: {error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
