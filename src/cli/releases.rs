@@ -8,14 +8,15 @@ use super::session::Session;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
 use crate::forge::install::{self, Installed, Packed, Script};
-use crate::forge::notes::{downloads, images, shortened};
-use crate::forge::packages::{Index, IndexedFile, PointerSettings};
+use crate::forge::notes::{downloads, images, packages as told_packages, shortened};
+use crate::forge::packages::{Index, IndexedFile, Kind, PointerSettings};
+use crate::forge::release_links::{each_once, image_link, package_link};
 use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
-use crate::forge::{EMBEDDED, Provider};
+use crate::forge::{EMBEDDED, Provider, ReleaseLink};
 use crate::fs;
 use crate::manifest::Destination;
 use crate::names;
-use crate::plan::Making;
+use crate::plan::{Making, PlannedTarget};
 use crate::publish::{After, Step, StepName};
 
 /// Digests of everything a release has, in the form of `sha256sum`.
@@ -29,8 +30,8 @@ const MOST_TOLD: usize = 200;
 
 /// What is known when everything is made.
 pub struct Known<'a> {
-    /// Host of a target.
-    pub host: &'a dyn Fn(&str) -> String,
+    /// Every place something goes to.
+    pub targets: &'a [PlannedTarget],
     /// Where the file of an artifact lies, relative to the workspace.
     pub path: &'a dyn Fn(&str) -> Option<String>,
     /// What images say of themselves.
@@ -64,10 +65,10 @@ pub fn complete(session: &Session, destinations: &mut [Destination], known: &Kno
     Ok(())
 }
 
-/// A pointer is one small document, and all of it is known: its digest is that of its bytes.
+/// An index or a pointer is one small document, and all of it is known: its digest is that of its bytes.
 pub fn point(destinations: &mut [Destination], revision: &str) -> Result<()> {
     for at in 0..destinations.len() {
-        if destinations[at].kind != "package_pointer" {
+        if !matches!(Kind::of(&destinations[at]), Some(Kind::Index | Kind::Pointer)) {
             continue;
         }
         let unusable =
@@ -75,9 +76,7 @@ pub fn point(destinations: &mut [Destination], revision: &str) -> Result<()> {
         let settings: PointerSettings = serde_json::from_value(destinations[at].settings.clone().unwrap_or_default()).map_err(unusable)?;
         let target = destinations[at].target.as_str();
         let mut files = Vec::new();
-        for file in
-            destinations.iter().filter(|file| file.kind == "package_file" && file.target == target && file.path == settings.points_at)
-        {
+        for file in destinations.iter().filter(|file| file.target == target && settings.is_about(file)) {
             let name = file.name.rsplit('/').next().unwrap_or_default().to_owned();
             let sha256 = file.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", file.name)))?;
             files.push(IndexedFile { path: format!("{}/{name}", file.path), name, sha256, size: file.size });
@@ -162,8 +161,9 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
     let images_here: Vec<&Destination> = all.iter().filter(|other| other.kind == "registry_tag").collect();
     let published: Vec<(String, String)> = images_here
         .iter()
-        .map(|other| (format!("{}/{}:{}", (known.host)(&other.target), other.path, other.tag), other.digest.clone()))
+        .map(|other| (format!("{}/{}:{}", known.host(&other.target), other.path, other.tag), other.digest.clone()))
         .collect();
+    let packages = packages(all, known);
     let directory = format!("{}/{}", names::path::RELEASE, release.target);
     if making.image_links && !published.is_empty() {
         let lines: Vec<String> = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
@@ -190,6 +190,9 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
     if making.image_links && !published.is_empty() {
         notes.push(images(&published[..published.len().min(MOST_TOLD)]));
     }
+    if making.image_links && !packages.is_empty() {
+        notes.push(told_packages(&packages[..packages.len().min(MOST_TOLD)]));
+    }
     if !told.is_empty() {
         notes.push(downloads(&told[..told.len().min(MOST_TOLD)]));
     }
@@ -197,7 +200,46 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
     let provider = if making.provider == EMBEDDED { Some(Provider::Github) } else { Provider::of_name(&making.provider) };
     settings.notes = shortened(notes.join("\n\n"), provider);
     settings.assets = assets;
+    if making.image_links {
+        // The name that stays comes before those that move: of links to one page the first is kept.
+        let mut tags = images_here.clone();
+        tags.sort_by_key(|image| image.policy != "immutable");
+        let links = tags.iter().map(|image| known.image_link(image)).chain(packages.into_iter().filter_map(|(_, link)| link));
+        settings.links = each_once(links);
+    }
     Ok(settings)
+}
+
+impl Known<'_> {
+    fn target(&self, name: &str) -> Option<&PlannedTarget> {
+        self.targets.iter().find(|target| target.name == name)
+    }
+
+    fn host(&self, target: &str) -> String {
+        self.target(target).map(|target| target.host.clone()).unwrap_or_default()
+    }
+
+    fn image_link(&self, image: &Destination) -> ReleaseLink {
+        let target = self.target(&image.target);
+        let scheme = if target.is_some_and(|target| target.plain_http) { "http" } else { "https" };
+        let provider = target.map_or("", |target| target.provider.as_str());
+        image_link(provider, scheme, &self.host(&image.target), &image.path, &image.tag)
+    }
+
+    fn package_link(&self, file: &Destination) -> Option<ReleaseLink> {
+        let target = self.target(&file.target)?;
+        let setting = |key: &str| target.settings.as_ref()?.get(key)?.as_str();
+        package_link(&target.provider, setting("url")?, setting("project")?, &file.path)
+    }
+}
+
+/// Versions of packages that are published with a release: where they are, and links to those that can be looked at.
+fn packages(all: &[Destination], known: &Known<'_>) -> Vec<(String, Option<ReleaseLink>)> {
+    let mut seen = HashSet::new();
+    let indexes = all.iter().filter(|other| Kind::of(other) == Some(Kind::Index));
+    let each = indexes.filter(|index| seen.insert((index.target.clone(), index.path.clone())));
+    each.map(|index| (index.name.rsplit_once('/').map_or(index.name.as_str(), |(home, _)| home).to_owned(), known.package_link(index)))
+        .collect()
 }
 
 /// What we add ourselves must not have the name of a file that was built.

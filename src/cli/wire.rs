@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::forge::Forges;
 use crate::manifest::{DestinationTarget, Destinations};
 use crate::names;
-use crate::plan::{BuildStep, BuilderKind, Plan};
+use crate::plan::{BuildStep, BuilderKind, Plan, PlannedTarget};
 use crate::publish::{Cx, Lineage, Overrides, Target};
 use crate::registry::{HostSpec, Registries, RegistryBaseImages, RegistryLogins, RegistryTarget};
 
@@ -38,7 +38,12 @@ pub struct Wiring {
 
 /// The servers that a plan names, as `destinations.json` records them.
 pub fn targets_of(plan: &Plan) -> Vec<DestinationTarget> {
-    let target = |target: &crate::plan::PlannedTarget| DestinationTarget {
+    plan.targets.iter().map(target_of_plan).collect()
+}
+
+/// A planned target, as `destinations.json` describes it.
+pub fn target_of_plan(target: &PlannedTarget) -> DestinationTarget {
+    DestinationTarget {
         name: target.name.clone(),
         kind: target.kind.clone(),
         provider: target.provider.clone(),
@@ -48,8 +53,7 @@ pub fn targets_of(plan: &Plan) -> Vec<DestinationTarget> {
         ca_file: target.ca_file.clone(),
         options: target.options.clone(),
         settings: target.settings.clone(),
-    };
-    plan.targets.iter().map(target).collect()
+    }
 }
 
 impl Wiring {

@@ -12,10 +12,13 @@ use super::error::{ForgeError, ForgeErrorKind};
 use super::pace::Pace;
 use crate::core::SafeUrl;
 use crate::http::header::{self, HeaderMap, HeaderName};
-use crate::http::{self, Body, Method, Replay, Request, StatusCode, Url};
+use crate::http::{self, Body, Method, Replay, Request, Response, StatusCode, Url};
 
 /// The most an answer may weigh: a page of 100 releases with long notes and many files stays below.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The most of an answer to an upload that is read.
+const LARGEST_UPLOAD_ANSWER: usize = 1 << 20;
 
 /// Time for an answer to something small.
 const SHORT_ANSWER: Duration = Duration::from_secs(60);
@@ -275,6 +278,18 @@ impl Api {
 }
 
 impl Answer {
+    /// Of an upload. The status says whether it arrived; what else was to be said may be lost on the way, and is found by
+    /// looking.
+    pub async fn of_upload(response: Response) -> Result<Self, ForgeError> {
+        let (status, headers, method, url) =
+            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
+        match response.bytes(LARGEST_UPLOAD_ANSWER).await {
+            Ok(body) => Ok(Self { status, headers, body, method, url }),
+            Err(error) if status.is_success() => Err(ForgeError::new(ForgeErrorKind::Ambiguous, error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The document.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
         serde_json::from_slice(&self.body).map_err(|error| {

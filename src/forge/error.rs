@@ -3,7 +3,7 @@
 use crate::core::PathError;
 use crate::error::{Error, Kind};
 use crate::http::{HttpError, HttpErrorKind};
-use crate::publish::{PlaceError, PlaceErrorKind};
+use crate::publish::{PlaceError, PlaceErrorKind, Preflight, Problem};
 
 /// What sort of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +88,21 @@ impl ForgeError {
     /// Looking again tells what became of it.
     pub fn is_settled_by_looking(&self) -> bool {
         matches!(self.kind, ForgeErrorKind::Ambiguous | ForgeErrorKind::Exists)
+    }
+}
+
+/// What came of checking a place.
+impl From<Result<Vec<String>, ForgeError>> for Preflight {
+    fn from(asked: Result<Vec<String>, ForgeError>) -> Self {
+        match asked {
+            Ok(checked) => Self { checked, ..Self::default() },
+            Err(error) => {
+                let told = Error::from(error);
+                let kind = if told.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
+                let hint = told.hint_text().map(str::to_owned);
+                Self { problems: vec![Problem { kind, message: told.message().to_owned(), hint }], ..Self::default() }
+            }
+        }
     }
 }
 

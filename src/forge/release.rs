@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use super::release_links::ReleaseLink;
+
 /// What a release shall be, beside its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseSpec {
@@ -17,6 +19,8 @@ pub struct ReleaseSpec {
     pub notes: String,
     /// It is marked as not ready for everybody.
     pub prerelease: bool,
+    /// What it links to beside its files, where the forge has such links (GitLab).
+    pub links: Vec<ReleaseLink>,
 }
 
 /// How a release is seen.

@@ -28,9 +28,6 @@ const MOST_ATTEMPTS: u32 = 4;
 /// Looks at an upload of somebody else that has not ended, before it counts as left behind.
 const LOOKS_AT_ANOTHERS: u32 = 4;
 
-/// The most of an answer to an upload that is read.
-const LARGEST_ANSWER: usize = 1024 * 1024;
-
 /// What came of a file.
 #[derive(Debug, Clone)]
 pub struct Sent {
@@ -154,18 +151,8 @@ impl Uploader {
             () = self.pace.turn() => {}
             () = cancel.cancelled() => return Err(cancelled()),
         }
-        let response = self.http.send(&request, cancel).await?;
-        let (status, headers, method, url) =
-            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
-        let body = match response.bytes(LARGEST_ANSWER).await {
-            Ok(body) => body,
-            // The status says that it arrived; what else was to be said is found by looking.
-            Err(error) if status.is_success() => {
-                return Err(ForgeError::new(ForgeErrorKind::Ambiguous, error.to_string()));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        forge.uploaded(asset, &Answer { status, headers, body, method, url })
+        let answer = Answer::of_upload(self.http.send(&request, cancel).await?).await?;
+        forge.uploaded(asset, &answer)
     }
 
     /// The file of this name there. An upload of somebody else that is still under way is given some time.

@@ -178,6 +178,7 @@ async fn other_bytes_under_a_name_are_a_conflict_and_doubles_are_cleared() {
         title: TAG.to_owned(),
         notes: stagefreight::forge::notes::merge("", "what is new"),
         prerelease: false,
+        links: Vec::new(),
     };
     let draft = forge.open(&spec, &cancel).await.expect("a draft");
     let (name, bytes) = &release.files[1];

@@ -3,7 +3,7 @@
 
 mod cli;
 mod crash;
-mod lab;
+pub mod lab;
 mod moving;
 mod row;
 mod rows;
@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use scene::{COMMIT, PROJECT, Scene, TAG};
 use stagefreight::publish::Overrides;
-use stagefreight::rehearse::forge_gitlab::{Project, Role};
+use stagefreight::rehearse::forge_gitlab::{Project, Role, Running};
 
 use crate::support::file_release::assert_done;
 
@@ -229,4 +229,31 @@ async fn what_people_wrote_beside_our_notes_survives() {
     assert_done(&scene.publisher().publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await);
     let now = &scene.server.releases(PROJECT)[0].description;
     assert!(now.starts_with("Thanks to all!") && now.contains("corrected"), "{now}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_links_to_images_published_with_it_and_gets_a_link_that_it_lacks() {
+    use stagefreight::forge::release_links::{each_once, image_link};
+    let scene = Scene::start(|options| options).await;
+    let mut release = scene.release();
+    let publisher = scene.publisher();
+    let image = |path: &str, tag: &str| image_link("harbor", "https", "harbor.acme.dev", path, tag);
+    release.links = vec![image("acme/app", "1.4.0")];
+    assert_done(&publisher.publish(&release, &[scene.as_job()], &scene.state(), Overrides::default()).await);
+    let linked = |server: &Running| -> Vec<(String, String, String)> {
+        let mut links = server.releases(PROJECT).remove(0).links;
+        links.retain(|(.., kind)| kind == "image");
+        links
+    };
+    let first = release.links[0].clone();
+    assert_eq!(linked(&scene.server), [(first.name, first.url, "image".to_owned())]);
+    // Another image is published with it by now, and the first is named twice.
+    release.links = each_once([image("acme/app", "1.4.0"), image("acme/app", "1.4.0"), image("acme/web", "1.4.0")]);
+    for writes in [1, 0] {
+        let before = scene.server.log().writes().len();
+        assert_done(&publisher.publish(&release, &[scene.as_job()], &scene.state().join("elsewhere"), Overrides::default()).await);
+        assert_eq!(scene.server.log().writes().len() - before, writes);
+        assert_eq!(linked(&scene.server).len(), 2);
+    }
+    scene.findings.assert_none();
 }

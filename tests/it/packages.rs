@@ -4,6 +4,7 @@
 mod bench;
 mod bucket;
 mod crash;
+mod prune;
 mod shelf;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ async fn gitea_keeps_a_version_once_and_for_all() {
     let version = bench.version(&package, "1.4.0", &[]);
     assert_done(&bench.publish(&target, &version).await);
     let writes = bench.heard.writes();
-    assert_eq!(writes, 2);
+    assert_eq!(writes, 3, "two files, and their index");
     // Again, with and without what is remembered.
     assert_done(&bench.publish(&Bench::target(gitea_packages(&bench.publisher)), &version).await);
     assert_done(&bench.publish_elsewhere(&Bench::target(gitea_packages(&bench.publisher)), &version).await);
@@ -100,7 +101,7 @@ async fn gitea_says_what_it_cannot_do() {
 }
 
 fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
-    let forge = publisher.gitlab(&scene.server.url(), PROJECT, PERSONAL, Carrier::PrivateToken);
+    let forge = publisher.gitlab_project(&scene.server.url(), PROJECT, PERSONAL, Carrier::PrivateToken);
     Arc::new(GitlabPackages::new(forge, publisher.http.clone()))
 }
 
@@ -122,8 +123,8 @@ async fn a_pointer_at_gitlab_only_moves_forward() {
     assert_eq!(scene.server.log().writes().len(), writes, "what is there is not written again");
     let host = gitlab_packages(&scene, &bench.publisher);
     let at = stagefreight::forge::packages::At { directory: "app/latest".to_owned(), file: "index.json".to_owned() };
-    let held = host.pointer(&at, &bench.publisher.cx().cancel).await.expect("read").expect("there");
-    let index = stagefreight::forge::packages::Index::read(&held.document).expect("a pointer");
+    let held = host.document(&at, &bench.publisher.cx().cancel).await.expect("read").expect("there");
+    let index = stagefreight::forge::packages::Index::read(&held.bytes).expect("a pointer");
     assert_eq!((index.version.as_str(), index.files.len()), ("1.5.0", 2));
     scene.findings.assert_none();
 }
@@ -138,7 +139,7 @@ async fn files_go_where_put_is_taken_with_their_checksums() {
     };
     let version = bench.version("tools/app", "1.4.0", &["latest"]);
     assert_done(&bench.publish(&Bench::target(host()), &version).await);
-    assert_eq!(shelf.held().len(), 3);
+    assert_eq!(shelf.held().len(), 4);
     let writes = shelf.writes();
     assert_done(&bench.publish_elsewhere(&Bench::target(host()), &version).await);
     assert_eq!(shelf.writes(), writes);
@@ -182,8 +183,10 @@ async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
         ("cut after", put(2, Fault::Cut(Cut::After))),
         ("cut in the middle", put(1, Fault::Cut(Cut::RequestBody(20_000)))),
         ("told to wait", put(1, Fault::status(429).header("Retry-After", "1"))),
-        ("the pointer answered 500 after it was written", put(3, Fault::status(500).after_commit())),
-        ("the pointer cut after it was written", put(3, Fault::Cut(Cut::After))),
+        ("the index answered 500 after it was written", put(3, Fault::status(500).after_commit())),
+        ("the index cut after it was written", put(3, Fault::Cut(Cut::After))),
+        ("the pointer answered 500 after it was written", put(4, Fault::status(500).after_commit())),
+        ("the pointer cut after it was written", put(4, Fault::Cut(Cut::After))),
         ("a look answered 500", FaultPlan::default().nth("HEAD", "*", 1, Fault::status(500))),
     ];
     for (name, plan) in rows {
@@ -196,7 +199,7 @@ async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
         let reports = bench.publish(&Bench::target(host), &version).await;
         let open: Vec<_> = reports.iter().filter(|report| !matches!(report.state, StepState::Complete | StepState::Placed)).collect();
         assert!(open.is_empty(), "{name}: {open:#?}");
-        assert_eq!(shelf.held().len(), 3, "{name}");
+        assert_eq!(shelf.held().len(), 4, "{name}");
         for (place, digest) in version.places() {
             assert_eq!(
                 shelf.held().get(&format!("{}/{}", place.path, place.name.rsplit('/').next().expect("a name"))),
@@ -224,12 +227,13 @@ fn files_go_from_the_config_to_a_server_that_takes_put() {
     for command in ["preflight", "perform", "review", "publish", "status", "verify"] {
         workspace.run(&[command], 0);
     }
-    let held: Vec<String> = shelf.held().into_keys().collect();
+    let (indexes, held): (Vec<String>, Vec<String>) = shelf.held().into_keys().partition(|name| name.contains("stagefreight-"));
     let expected =
         ["tools/app/1.4.0/tool-1.4.0-linux-amd64.tar.gz", "tools/app/1.4.0/tool-1.4.0-windows-amd64.zip", "tools/app/latest/index.json"];
     assert_eq!(held, expected);
+    assert!(indexes.len() == 1 && indexes[0].starts_with("tools/app/1.4.0/"), "{indexes:?}");
     workspace.run(&["publish"], 0);
-    assert_eq!((workspace.writes(), shelf.writes()), (0, 3));
+    assert_eq!((workspace.writes(), shelf.writes()), (0, 4));
     // Somebody changed one: verify says so, and publish leaves it alone.
     shelf.set("tools/app/1.4.0/tool-1.4.0-windows-amd64.zip", b"something else");
     workspace.run(&["verify"], 7);

@@ -29,12 +29,11 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
     };
     outputs.finalize(session.world.clock.now())?;
     let mut destinations = destinations(plan, made, files, &outputs.checksum)?;
-    let host = |name: &str| plan.targets.iter().find(|target| target.name == name).map(|target| target.host.clone()).unwrap_or_default();
     let path = |id: &str| {
         let file = files.iter().find(|file| file.artifact.id.as_str() == id);
         file.and_then(|file| dist::path_of(&file.artifact)).map(str::to_owned)
     };
-    let known = Known { host: &host, path: &path, statements: statements(made) };
+    let known = Known { targets: &plan.targets, path: &path, statements: statements(made) };
     complete(session, &mut destinations.destinations, &known)?;
     point(&mut destinations.destinations, &outputs.commit)?;
     let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();

@@ -51,8 +51,8 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         forges,
         repos,
         release,
+        retention,
         // Reported as not supported yet when they were read.
-        retention: _,
         signing: _,
         ci: _,
         store,
@@ -96,6 +96,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let store = store.unwrap_or_default();
     let known_stores = known(&store);
     let stores = stores::resolve(store, &stores::Lookup { registries: &known_registries, resolved: &registries }, cx);
+    let retention = retention.map(|written| release_retention::rules(written, &patterns, &mut scope, cx));
     let (remotes, environments) = remotes::resolve(&remotes.unwrap_or_default(), environments.unwrap_or_default(), cx);
     let lookup = publish::Lookup {
         remotes: &remotes,
@@ -108,6 +109,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         archives: &archives,
         repos: &known_repos,
         release_required: release.required,
+        retention: retention.as_ref(),
         patterns: &patterns,
     };
     let publish = publish::resolve(publish, &lookup, &mut scope, cx);

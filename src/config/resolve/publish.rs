@@ -11,7 +11,8 @@ use super::{Scope, check_reference};
 use crate::config::decode::{Cx, IdMap, OneOrMany};
 use crate::config::problem::Problem;
 use crate::config::resolved::{
-    Condition, Publish, PublishKind, Registry, RegistryPublish, Remote, Requirements, StorePublish, TagPolicy, TagTemplate,
+    Condition, Publish, PublishKind, Registry, RegistryPublish, ReleaseRetention, Remote, Requirements, StorePublish, TagPolicy,
+    TagTemplate,
 };
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
@@ -42,6 +43,8 @@ pub struct Lookup<'c> {
     pub repos: &'c [String],
     /// What releases are where they do not say it.
     pub release_required: bool,
+    /// What stays where entries do not say it.
+    pub retention: Option<&'c ReleaseRetention>,
     /// Names of patterns.
     pub patterns: &'c Patterns,
 }

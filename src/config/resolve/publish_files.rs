@@ -7,9 +7,9 @@ use super::templates::{self, Use};
 use super::{Scope, check_reference, paths, stores};
 use crate::config::decode::{Cx, OneOrMany};
 use crate::config::problem::Problem;
-use crate::config::resolved::{Bucket, FilesPlace, FilesPublish, Publish, PublishKind};
-use crate::config::span::Text;
-use crate::config::written::{self, Condition, TagEntry};
+use crate::config::resolved::{self, Bucket, FilesPlace, FilesPublish, Publish, PublishKind};
+use crate::config::span::{Spanned, Text};
+use crate::config::written::{self, Condition, ReleaseRetention, TagEntry};
 
 /// What both kinds say alike.
 struct Alike {
@@ -19,21 +19,23 @@ struct Alike {
     aliases: Option<Vec<TagEntry>>,
     when: Option<OneOrMany<Condition>>,
     required: Option<bool>,
+    retention: Option<Spanned<ReleaseRetention>>,
 }
 
 pub fn package(id: &str, publish: written::PackagePublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
-    let written::PackagePublish { repo, archives, version, package, aliases, when, required } = publish;
+    let written::PackagePublish { repo, archives, version, package, aliases, when, required, retention } = publish;
     check_reference(&repo, "repo", lookup.repos, cx);
-    let alike = Alike { directory: package, version, archives, aliases, when, required };
+    let alike = Alike { directory: package, version, archives, aliases, when, required, retention };
     entry(id, FilesPlace::Repo(repo.value), alike, lookup, scope, cx)
 }
 
 pub fn files(id: &str, publish: written::FilesPublish, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
-    let written::FilesPublish { url, endpoint, region, path, version, archives, aliases, credentials, ca_file, when, required } = publish;
+    let written::FilesPublish { url, endpoint, region, path, version, archives, aliases, credentials, ca_file, when, required, retention } =
+        publish;
     let example = "FILES_USER and FILES_TOKEN";
     let credentials = credentials.and_then(|prefix| credential_prefix(&prefix, "credentials", example, cx));
     let ca_file = ca_file.and_then(|path| paths::inside(&path, "ca_file", cx));
-    let alike = Alike { directory: path, version, archives, aliases, when, required };
+    let alike = Alike { directory: path, version, archives, aliases, when, required, retention };
     if url.value.starts_with("s3:") {
         let bucket = bucket(&url, region, endpoint, cx);
         return entry(id, FilesPlace::Bucket { bucket, credentials, ca_file }, alike, lookup, scope, cx);
@@ -70,10 +72,11 @@ fn bucket(url: &Text, region: Option<Text>, endpoint: Option<Text>, cx: &mut Cx)
 }
 
 fn entry(id: &str, place: FilesPlace, alike: Alike, lookup: &Lookup<'_>, scope: &mut Scope<'_>, cx: &mut Cx) -> Publish {
-    let Alike { directory, version, archives, aliases, when, required } = alike;
+    let Alike { directory, version, archives, aliases, when, required, retention } = alike;
     for template in directory.iter().chain(&version) {
         templates::check(template, Use::Value, scope, cx);
     }
+    let retention = retained(id, &place, directory.as_ref(), retention, lookup, scope, cx);
     let aliases = aliases.unwrap_or_default().into_iter().map(|alias| alias_of(alias, scope, cx)).collect();
     let kind = FilesPublish {
         place,
@@ -81,7 +84,35 @@ fn entry(id: &str, place: FilesPlace, alike: Alike, lookup: &Lookup<'_>, scope: 
         version: version.map_or_else(|| "{version}".to_owned(), |version| version.value),
         builds: file_builds(archives, lookup, cx),
         aliases,
+        retention,
     };
     let when = conditions(when, lookup.patterns, scope, cx);
     Publish { id: id.to_owned(), when, required: required.unwrap_or(true), kind: PublishKind::Files(kind) }
+}
+
+/// What stays of the versions that were published before. Only a place that lists its versions can be asked.
+fn retained(
+    id: &str,
+    place: &FilesPlace,
+    directory: Option<&Text>,
+    written: Option<Spanned<ReleaseRetention>>,
+    lookup: &Lookup<'_>,
+    scope: &mut Scope<'_>,
+    cx: &mut Cx,
+) -> Option<resolved::ReleaseRetention> {
+    let varies = directory.is_some_and(|text| !templates::token_names(&text.value).is_empty());
+    let cannot = if matches!(place, FilesPlace::Server { .. }) {
+        Some(("a server that takes PUT has no list of what it holds", "remove it; clean up with the server's own means"))
+    } else if varies {
+        Some(("its directory differs from run to run", "name a directory without `{…}`: versions are kept by what lies beside them"))
+    } else {
+        None
+    };
+    let Some(written) = written else {
+        return lookup.retention.filter(|_| cannot.is_none()).cloned();
+    };
+    if let Some((why, hint)) = cannot {
+        cx.report(Problem::at(written.span, format!("nothing of publish `{id}` can be taken away: {why}")).hint(hint));
+    }
+    Some(super::release_retention::rules(written.value, lookup.patterns, scope, cx))
 }

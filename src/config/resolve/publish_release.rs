@@ -55,7 +55,8 @@ pub fn release(id: &str, publish: written::ReleasePublish, lookup: &Lookup<'_>, 
         if forward { TagTemplate { policy: TagPolicy::Forward, ..rolling } } else { rolling }
     });
     let rolling = rolling.collect();
-    let retention = retention.map(|written| super::release_retention::rules(written, lookup.patterns, scope, cx));
+    let own = retention.map(|written| super::release_retention::rules(written, lookup.patterns, scope, cx));
+    let retention = own.or_else(|| lookup.retention.cloned());
     let builds = file_builds(archives, lookup, cx);
     let (from, template, group_by) =
         notes.map_or((None, None, None), |written::Notes { from, template, group_by }| (from, template, group_by));

@@ -1,6 +1,6 @@
 //! Files in places that are no releases.
 
-use super::TagTemplate;
+use super::{ReleaseRetention, TagTemplate};
 
 /// A publish entry of kind `generic-package` or `files`.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct FilesPublish {
     pub builds: Vec<String>,
     /// Pointers that move with versions.
     pub aliases: Vec<TagTemplate>,
+    /// What stays of what was published before.
+    pub retention: Option<ReleaseRetention>,
 }
 
 /// A place for files.

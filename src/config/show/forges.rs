@@ -81,7 +81,7 @@ pub(super) struct ShownReleasePublish<'c> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct ShownRetention<'c> {
+pub(super) struct ShownRetention<'c> {
     keep_last: u32,
     keep_daily: u32,
     keep_weekly: u32,
@@ -92,7 +92,7 @@ struct ShownRetention<'c> {
 }
 
 impl<'c> ShownRetention<'c> {
-    fn new(retention: &'c ReleaseRetention) -> Self {
+    pub(super) fn new(retention: &'c ReleaseRetention) -> Self {
         let ReleaseRetention { keep_last, keep_daily, keep_weekly, keep_monthly, keep_yearly, protect } = retention;
         Self {
             keep_last: *keep_last,

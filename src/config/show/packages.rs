@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::forges::ShownRetention;
 use super::{ShownCondition, ShownTag};
 use crate::config::resolved::{FilesPlace, FilesPublish, Publish};
 
@@ -32,12 +33,14 @@ pub(super) struct ShownFilesPublish<'c> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     when: Vec<ShownCondition<'c>>,
     required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention: Option<ShownRetention<'c>>,
 }
 
 impl<'c> ShownFilesPublish<'c> {
     pub(super) fn new(publish: &'c Publish, kind: &'c FilesPublish) -> Self {
         let Publish { id: _, when, required, kind: _ } = publish;
-        let FilesPublish { place, directory, version, builds, aliases } = kind;
+        let FilesPublish { place, directory, version, builds, aliases, retention } = kind;
         let directory = directory.as_deref();
         let (repo, url, credentials, ca_file) = match place {
             FilesPlace::Repo(repo) => (Some(repo.as_str()), None, None, None),
@@ -63,6 +66,7 @@ impl<'c> ShownFilesPublish<'c> {
             ca_file,
             when: when.iter().map(ShownCondition::new).collect(),
             required: *required,
+            retention: retention.as_ref().map(ShownRetention::new),
         }
     }
 }

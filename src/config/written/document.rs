@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::build_cache::BuildCacheSection;
 use super::builder::BuilderSection;
 use super::builds::Builds;
-use super::later::{Ci, Retention, Signing};
-use super::{Environment, Forge, Git, Publish, Registry, Release, Remote, Repo, Security, Store, written};
+use super::later::{Ci, Signing};
+use super::{Environment, Forge, Git, Publish, Registry, Release, ReleaseRetention, Remote, Repo, Security, Store, written};
 use crate::config::decode::{Cx, Decode, IdMap, Later, NameMap, Scalar};
 use crate::config::node::{Key, Node, Value};
 use crate::config::problem::Problem;
@@ -74,8 +74,8 @@ written! {
         forges: Option<IdMap<Forge>>,
         /// Repositories by id.
         repos: Option<IdMap<Repo>>,
-        /// What is kept.
-        retention: Option<Later<Retention>>,
+        /// What stays of releases and packages when `release prune` is run, for entries that say nothing themselves.
+        retention: Option<ReleaseRetention>,
         /// Signing.
         signing: Option<Later<Signing>>,
         /// Releases in general.

@@ -1,8 +1,8 @@
 //! Publish entries of kinds `generic-package` and `files`.
 
-use super::{Condition, TagEntry, written};
+use super::{Condition, ReleaseRetention, TagEntry, written};
 use crate::config::decode::OneOrMany;
-use crate::config::span::Text;
+use crate::config::span::{Spanned, Text};
 
 written! {
     /// Built files in a generic package registry.
@@ -21,6 +21,8 @@ written! {
         when: Option<OneOrMany<Condition>>,
         /// `false`: a failure does not fail the run. Default true.
         required: Option<bool>,
+        /// Which versions stay when `release prune` is run: a number, or how many of which span of time.
+        retention: Option<Spanned<ReleaseRetention>>,
     }
 }
 
@@ -49,5 +51,7 @@ written! {
         when: Option<OneOrMany<Condition>>,
         /// `false`: a failure does not fail the run. Default true.
         required: Option<bool>,
+        /// Which versions stay when `release prune` is run: a number, or how many of which span of time.
+        retention: Option<Spanned<ReleaseRetention>>,
     }
 }

@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::wire::{Attachment, Changes, NewTag, Release, Repository, Shall, Tag};
 use crate::core::{BoxFuture, NameRules};
-use crate::error::Kind;
 use crate::forge::api::{Answer, Api};
 use crate::forge::asset::{AssetSource, AssetState, StoredAsset};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
@@ -14,7 +13,7 @@ use crate::forge::port::{Flow, Forge, Place, Rules, TagTarget};
 use crate::forge::refs::Refs;
 use crate::forge::release::{Container, ReleaseSpec, StoredRelease, Visibility};
 use crate::http::{Body, Method, Replay, Request, StatusCode, Url, header};
-use crate::publish::{Inquiry, Preflight, Problem};
+use crate::publish::{Inquiry, Preflight};
 
 /// Entries of a page that every Gitea gives (`[api] MAX_RESPONSE_ITEMS`, 50 by default).
 const PAGE: usize = 50;
@@ -204,19 +203,7 @@ impl Forge for Gitea {
     }
 
     fn preflight<'a>(&'a self, inquiry: Inquiry, cancel: &'a CancellationToken) -> BoxFuture<'a, Preflight> {
-        Box::pin(async move {
-            let mut found = Preflight::default();
-            match self.checked(inquiry, cancel).await {
-                Ok(checked) => found.checked.extend(checked),
-                Err(error) => {
-                    let command = crate::error::Error::from(error);
-                    let kind = if command.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
-                    let hint = command.hint_text().map(str::to_owned);
-                    found.problems.push(Problem { kind, message: command.message().to_owned(), hint });
-                }
-            }
-            found
-        })
+        Box::pin(async move { self.checked(inquiry, cancel).await.into() })
     }
 
     fn releases_of<'a>(&'a self, tag: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<StoredRelease>, ForgeError>> {

@@ -1,23 +1,21 @@
 //! The adapter: one call of the port, one call of the API.
 
-use std::collections::BTreeMap;
-
 use tokio_util::sync::CancellationToken;
 
-use super::links::link;
+use super::links::{link, link_beside};
 use super::package::PackageVersion;
-use super::wire::{Changes, Link, NewAssets, NewRelease, NewTag, Package, PackageFile, Project, Release, Tag};
-use crate::core::{BoxFuture, Digest, NameRules};
-use crate::error::Kind;
+use super::wire::{Changes, Link, NewAssets, NewLink, NewRelease, NewTag, PackageFile, Project, Release, Tag};
+use crate::core::{BoxFuture, NameRules};
 use crate::forge::api::{Answer, Api};
-use crate::forge::asset::{AssetSource, AssetState, StoredAsset};
+use crate::forge::asset::{AssetSource, StoredAsset};
 use crate::forge::credentials::Carrier;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::{Flow, Forge, Place, Rules, TagTarget};
 use crate::forge::refs::Refs;
 use crate::forge::release::{Container, ReleaseSpec, StoredRelease, Visibility};
+use crate::forge::release_links::ReleaseLink;
 use crate::http::{Body, Method, Replay, Request, StatusCode, Url, header};
-use crate::publish::{Inquiry, Preflight, Problem};
+use crate::publish::{Inquiry, Preflight};
 
 /// `generic_packages_max_file_size` of gitlab.com; self-managed ones choose.
 const LARGEST_FILE: u64 = 5 << 30;
@@ -28,9 +26,9 @@ const DEVELOPER: u32 = 30;
 /// One project on one GitLab.
 #[derive(Debug)]
 pub struct Gitlab {
-    place: Place,
+    pub(super) place: Place,
     rules: Rules,
-    api: Api,
+    pub(super) api: Api,
     refs: Refs,
 }
 
@@ -64,18 +62,18 @@ impl Gitlab {
         self.api.token().is_some_and(|token| token.carrier == Carrier::JobToken)
     }
 
-    fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
         let mut all = vec!["projects", self.place.project.as_str()];
         all.extend(segments);
         self.api.url(&all, query)
     }
 
-    fn file_url(&self, package: &PackageVersion, file: &str) -> Url {
+    pub(super) fn file_url(&self, package: &PackageVersion, file: &str) -> Url {
         self.url(&["packages", "generic", &package.name, &package.version, file], &[])
     }
 
     /// All pages of a list.
-    async fn list<T: serde::de::DeserializeOwned>(
+    pub(super) async fn list<T: serde::de::DeserializeOwned>(
         &self,
         doing: &str,
         segments: &[&str],
@@ -89,16 +87,6 @@ impl Gitlab {
             self.url(segments, &query)
         };
         self.api.list(doing, page, 100, cancel).await
-    }
-
-    /// The package version, when it is there.
-    async fn find_package(&self, wanted: &PackageVersion, cancel: &CancellationToken) -> Result<Option<Package>, ForgeError> {
-        let doing = format!("look for package {} of {}", wanted.id(), self.place);
-        let (name, version) = (wanted.name.as_str(), wanted.version.as_str());
-        let query = [("package_type", "generic"), ("package_name", name), ("package_version", version)];
-        let found: Vec<Package> = self.list(&doing, &["packages"], &query, cancel).await?;
-        // The name is a fuzzy search, and older instances do not look at the version.
-        Ok(found.into_iter().find(|package| package.name == name && package.version.as_deref() == Some(version)))
     }
 
     fn stored(&self, release: Release) -> StoredRelease {
@@ -119,7 +107,7 @@ impl Gitlab {
     }
 
     /// A refusal in GitLab's words.
-    fn refused(&self, doing: &str, answer: &Answer) -> ForgeError {
+    pub(super) fn refused(&self, doing: &str, answer: &Answer) -> ForgeError {
         let said = self.api.said(answer).unwrap_or_default();
         let error = self.api.refused(doing, answer);
         let kind = |kind: ForgeErrorKind| ForgeError { kind, ..error.clone() };
@@ -141,9 +129,10 @@ impl Gitlab {
         }
     }
 
-    /// The links a release shall have to these files.
-    fn links(&self, package: &PackageVersion, assets: &[StoredAsset]) -> Vec<super::wire::NewLink> {
-        assets.iter().map(|asset| link(&asset.name, &self.file_url(package, &asset.name))).collect()
+    /// The links a release shall have: to these files, and to what is published beside them.
+    fn links(&self, package: &PackageVersion, assets: &[StoredAsset], further: &[ReleaseLink]) -> Vec<NewLink> {
+        let files = assets.iter().map(|asset| link(&asset.name, &self.file_url(package, &asset.name)));
+        files.chain(further.iter().map(link_beside)).collect()
     }
 
     /// The release was made, or is there: at our commit?
@@ -204,19 +193,7 @@ impl Forge for Gitlab {
     }
 
     fn preflight<'a>(&'a self, _: Inquiry, cancel: &'a CancellationToken) -> BoxFuture<'a, Preflight> {
-        Box::pin(async move {
-            let mut found = Preflight::default();
-            match self.checked(cancel).await {
-                Ok(checked) => found.checked.push(checked),
-                Err(error) => {
-                    let command = crate::error::Error::from(error);
-                    let kind = if command.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
-                    let hint = command.hint_text().map(str::to_owned);
-                    found.problems.push(Problem { kind, message: command.message().to_owned(), hint });
-                }
-            }
-            found
-        })
+        Box::pin(async move { self.checked(cancel).await.map(|checked| vec![checked]).into() })
     }
 
     fn releases_of<'a>(&'a self, tag: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<StoredRelease>, ForgeError>> {
@@ -254,18 +231,7 @@ impl Forge for Gitlab {
         Box::pin(async move {
             let version = PackageVersion::of_id(&container.id);
             let Some(package) = self.find_package(&version, cancel).await? else { return Ok(Vec::new()) };
-            let doing = format!("list the files of package {} of {}", version.id(), self.place);
-            let id = package.id.to_string();
-            let files: Vec<PackageFile> = self.list(&doing, &["packages", &id, "package_files"], &[], cancel).await?;
-            // Of several files of one name the newest is what a download gets.
-            let mut newest: BTreeMap<String, PackageFile> = BTreeMap::new();
-            for file in files {
-                let Some(name) = file.file_name.clone() else { continue };
-                if newest.get(&name).is_none_or(|known| known.id < file.id) {
-                    newest.insert(name, file);
-                }
-            }
-            Ok(newest.into_iter().map(|(name, file)| of_file(&name, &file, package.id, self.file_url(&version, &name))).collect())
+            self.package_files(&version, package.id, cancel).await
         })
     }
 
@@ -284,7 +250,7 @@ impl Forge for Gitlab {
         // It is read where it was sent to.
         let mut url = answer.url.expose().clone();
         url.set_query(None);
-        Ok(of_file(&asset.name, &file, file.package_id.unwrap_or_default(), url))
+        Ok(super::packages::of_file(&asset.name, &file, file.package_id.unwrap_or_default(), url))
     }
 
     fn remove_asset<'a>(
@@ -337,7 +303,7 @@ impl Forge for Gitlab {
     ) -> BoxFuture<'a, Result<StoredRelease, ForgeError>> {
         Box::pin(async move {
             let package = PackageVersion::of_tag(&self.place.project, &spec.tag);
-            let links = self.links(&package, assets);
+            let links = self.links(&package, assets, &spec.links);
             let doing = format!("release {} of {}", spec.tag, self.place);
             let Some(held) = held else {
                 let document = NewRelease {
@@ -397,9 +363,7 @@ impl Forge for Gitlab {
             // Its files are a package of its own.
             let version = PackageVersion::of_id(&held.container.id);
             let Some(package) = self.find_package(&version, cancel).await? else { return Ok(()) };
-            let url = self.url(&["packages", &package.id.to_string()], &[]);
-            let answer = self.api.send(&self.api.request(Method::DELETE, url), cancel).await?;
-            self.gone(&format!("remove package {} of {}", version.id(), self.place), &answer)
+            self.remove_package(&version.id(), &package.id.to_string(), cancel).await
         })
     }
 
@@ -477,22 +441,10 @@ impl Forge for Gitlab {
 
 impl Gitlab {
     /// What was to be gone is gone, whoever did it.
-    fn gone(&self, doing: &str, answer: &Answer) -> Result<(), ForgeError> {
+    pub(super) fn gone(&self, doing: &str, answer: &Answer) -> Result<(), ForgeError> {
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
         Err(self.refused(doing, answer))
-    }
-}
-
-fn of_file(name: &str, file: &PackageFile, package: u64, url: Url) -> StoredAsset {
-    let sha256 = file.file_sha256.as_ref().and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
-    StoredAsset {
-        id: format!("{package}/{}", file.id),
-        name: name.to_owned(),
-        size: file.size,
-        sha256,
-        state: AssetState::Complete,
-        download: Some(url),
     }
 }

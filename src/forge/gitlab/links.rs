@@ -1,6 +1,7 @@
-//! Links of a release to the files of its package.
+//! Links of a release to the files of its package, and to what is published beside it.
 
 use super::wire::NewLink;
+use crate::forge::release_links::{LinkKind, ReleaseLink};
 use crate::http::Url;
 
 /// Longest direct asset path GitLab takes (`Releases::Link::FILEPATH_MAX_LENGTH`).
@@ -9,6 +10,15 @@ const LONGEST_PATH: usize = 128;
 /// The link to a file.
 pub(super) fn link(name: &str, url: &Url) -> NewLink {
     NewLink { name: name.to_owned(), url: url.to_string(), direct_asset_path: direct_path(name), link_type: link_type(name) }
+}
+
+/// The link to what is published beside it.
+pub(super) fn link_beside(to: &ReleaseLink) -> NewLink {
+    let link_type = match to.kind {
+        LinkKind::Image => "image",
+        LinkKind::Package => "package",
+    };
+    NewLink { name: to.name.clone(), url: to.url.clone(), direct_asset_path: None, link_type }
 }
 
 /// Its permanent address below the release, where GitLab takes the name (`Releases::Link::FILEPATH_REGEX`).

@@ -7,6 +7,7 @@
 mod adapter;
 mod links;
 mod package;
+mod packages;
 mod wire;
 
 pub use adapter::Gitlab;

@@ -87,6 +87,8 @@ pub(super) struct Package {
     pub(super) name: String,
     #[serde(default)]
     pub(super) version: Option<String>,
+    #[serde(default)]
+    pub(super) created_at: Option<String>,
 }
 
 /// A file of a package.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::{ByteSize, Digest};
+use crate::forge::release_links::ReleaseLink;
 
 /// The most characters of one line that are taken from a commit.
 const LONGEST_LINE: usize = 300;
@@ -182,6 +183,18 @@ pub fn images(images: &[(String, String)]) -> String {
     let mut text = "### Images\n\n".to_owned();
     for (reference, digest) in images {
         text.push_str(&format!("- `{reference}` (`{digest}`)\n"));
+    }
+    text.trim_end().to_owned()
+}
+
+/// Versions of packages that were published with a release: where they are, with links to those that can be looked at.
+pub fn packages(packages: &[(String, Option<ReleaseLink>)]) -> String {
+    let mut text = "### Packages\n\n".to_owned();
+    for (place, link) in packages {
+        match link {
+            Some(link) => text.push_str(&format!("- [`{place}`]({})\n", link.url)),
+            None => text.push_str(&format!("- `{place}`\n")),
+        }
     }
     text.trim_end().to_owned()
 }

@@ -8,7 +8,7 @@ mod scrub;
 mod shorten;
 mod template;
 
-pub use compose::{Change, authors, downloads, images, of_changelog, of_changes};
+pub use compose::{Change, authors, downloads, images, of_changelog, of_changes, packages};
 pub use merged::{Merged, of_requests};
 pub use requests::{Found, Requests};
 pub use scrub::scrub;

@@ -1,17 +1,18 @@
 //! Buckets of Amazon S3 and what speaks like it. A file is one object, sent in one request that is refused when something
 //! is there already; what was sent is compared with its SHA-256 by the server, which keeps that and tells it.
 
+use std::collections::BTreeMap;
+
 use tokio_util::sync::CancellationToken;
 
-use super::host::{At, FileHost, Held, Pointed, carrying, hash_of};
+use super::host::{At, Document, FileHost, Held, HeldVersion, carrying, hash_of};
 use super::index::MOST;
-use crate::core::{BoxFuture, Digest};
-use crate::error::Kind;
+use crate::core::{BoxFuture, Digest, is_index_file};
 use crate::forge::asset::AssetSource;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::http::header;
 use crate::http::{self, Body, Method, Replay, Request, Response};
-use crate::publish::{Inquiry, Preflight, Problem};
+use crate::publish::{Inquiry, Preflight};
 use crate::store::artifact::{ArtifactError, ArtifactErrorKind, CHECKSUM, LARGEST_OBJECT, SignedBucket, checksum_of};
 
 /// The most that is read of an answer which says why not.
@@ -116,7 +117,6 @@ impl FileHost for BucketFiles {
     /// Reading an object that nobody has tells whether the bucket is there, and lets us read.
     fn preflight<'a>(&'a self, _: Inquiry, cancel: &'a CancellationToken) -> BoxFuture<'a, Preflight> {
         Box::pin(async move {
-            let mut found = Preflight::default();
             let at = At { directory: String::new(), file: "stagefreight-preflight".to_owned() };
             let asked = match self.get(&at, &format!("look at {}", self.place), cancel).await {
                 Ok(Some(response)) => {
@@ -126,16 +126,7 @@ impl FileHost for BucketFiles {
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
-            match asked {
-                Ok(()) => found.checked.push(format!("may read {}", self.place)),
-                Err(error) => {
-                    let command = crate::error::Error::from(error);
-                    let kind = if command.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
-                    let hint = command.hint_text().map(str::to_owned);
-                    found.problems.push(Problem { kind, message: command.message().to_owned(), hint });
-                }
-            }
-            found
+            asked.map(|()| vec![format!("may read {}", self.place)]).into()
         })
     }
 
@@ -172,19 +163,19 @@ impl FileHost for BucketFiles {
         })
     }
 
-    fn pointer<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>> {
+    fn document<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Document>, ForgeError>> {
         Box::pin(async move {
             let Some(response) = self.get(at, &format!("read {}", at.path()), cancel).await? else { return Ok(None) };
             let state = response.header(&header::ETAG).map(str::to_owned);
-            Ok(Some(Pointed { document: response.bytes(MOST).await?, state }))
+            Ok(Some(Document { bytes: response.bytes(MOST).await?, state }))
         })
     }
 
-    fn point<'a>(
+    fn write<'a>(
         &'a self,
         at: &'a At,
-        document: Vec<u8>,
-        over: Option<&'a Pointed>,
+        bytes: Vec<u8>,
+        over: Option<&'a Document>,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
@@ -193,10 +184,55 @@ impl FileHost for BucketFiles {
                 Some(Some(tag)) => vec![(header::IF_MATCH, tag)],
                 Some(None) => Vec::new(),
             };
-            let digest = Digest::of(&document);
+            let digest = Digest::of(&bytes);
             let request = self.bucket()?.put(&at.path(), &digest, "application/json", &condition).await.map_err(of_bucket)?;
-            let request = request.body(Body::Bytes(document.into())).replay(Replay::Once);
+            let request = request.body(Body::Bytes(bytes.into())).replay(Replay::Once);
             self.written(&format!("write {}", at.path()), &request, cancel).await
+        })
+    }
+
+    fn versions<'a>(&'a self, package: &'a str, _: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<HeldVersion>, ForgeError>> {
+        Box::pin(async move {
+            let mut found: BTreeMap<String, HeldVersion> = BTreeMap::new();
+            for object in self.bucket()?.list(package).await.map_err(of_bucket)? {
+                // What lies beside the versions is none of them.
+                let below = if package.is_empty() {
+                    Some(object.key.as_str())
+                } else {
+                    object.key.strip_prefix(package).and_then(|rest| rest.strip_prefix('/'))
+                };
+                let Some((version, file)) = below.and_then(|below| below.split_once('/')) else { continue };
+                let directory = if package.is_empty() { version.to_owned() } else { format!("{package}/{version}") };
+                let known = found.entry(version.to_owned()).or_insert_with(|| HeldVersion {
+                    id: directory.clone(),
+                    directory,
+                    created: None,
+                    files: Vec::new(),
+                });
+                let modified = object.modified.to_string();
+                // As old as its oldest file; all are in UTC, and compare as text.
+                if known.created.as_ref().is_none_or(|created| modified < *created) {
+                    known.created = Some(modified);
+                }
+                known.files.push((file.to_owned(), Held { size: Some(object.size), sha256: None }));
+            }
+            Ok(found.into_values().collect())
+        })
+    }
+
+    /// File by file; what says that it was ours goes last, so that a removal that broke off is finished by the next.
+    fn remove<'a>(&'a self, version: &'a HeldVersion, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let mut files: Vec<&str> = version.files.iter().map(|(name, _)| name.as_str()).collect();
+            files.sort_by_key(|name| is_index_file(name));
+            for name in files {
+                if cancel.is_cancelled() {
+                    return Err(ForgeError::new(ForgeErrorKind::Cancelled, "interrupted"));
+                }
+                let key = format!("{}/{name}", version.directory);
+                self.bucket()?.remove(&key).await.map_err(of_bucket)?;
+            }
+            Ok(())
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The step that brings one file.
+//! The step that brings one file: one that was built, or a small document about those.
 
 use std::sync::Arc;
 
@@ -16,13 +16,34 @@ pub(super) struct FileStep {
     host: Arc<dyn FileHost>,
     at: At,
     source: AssetSource,
+    // Its bytes, when it lies on no disk.
+    document: Option<Vec<u8>>,
     name: StepName,
     destination: String,
+    needs: Vec<StepName>,
 }
 
 impl FileStep {
     pub(super) fn new(host: Arc<dyn FileHost>, at: At, source: AssetSource, destination: &str) -> Self {
-        Self { name: step_name(destination), host, at, source, destination: destination.to_owned() }
+        Self { name: step_name(destination), host, at, source, document: None, destination: destination.to_owned(), needs: Vec::new() }
+    }
+
+    /// A document that is sent after the files it tells of.
+    pub(super) fn of_document(host: Arc<dyn FileHost>, at: At, bytes: Vec<u8>, destination: &str, needs: Vec<StepName>) -> Self {
+        let source = AssetSource {
+            name: at.file.clone(),
+            path: std::path::PathBuf::new(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(&bytes),
+            media_type: "application/json".to_owned(),
+        };
+        Self { document: Some(bytes), needs, ..Self::new(host, at, source, destination) }
+    }
+
+    async fn send(&self, over: bool, cx: &Cx) -> Result<(), ForgeError> {
+        let Some(document) = &self.document else { return self.host.send(&self.at, &self.source, over, &cx.cancel).await };
+        let held = if over { self.host.document(&self.at, &cx.cancel).await? } else { None };
+        self.host.write(&self.at, document.clone(), held.as_ref(), &cx.cancel).await
     }
 
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
@@ -59,7 +80,7 @@ impl FileStep {
         let mut writes = 0;
         loop {
             writes += 1;
-            let failure = match self.host.send(&self.at, &self.source, over, &cx.cancel).await {
+            let failure = match self.send(over, cx).await {
                 Ok(()) => break,
                 Err(error) if is_unsettled(&error) => error,
                 Err(error) => return Err(error),
@@ -109,11 +130,11 @@ impl Step for FileStep {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Bytes
+        if self.document.is_some() { Stage::Evidence } else { Stage::Bytes }
     }
 
     fn needs(&self) -> &[StepName] {
-        &[]
+        &self.needs
     }
 
     fn destination(&self) -> Option<&str> {

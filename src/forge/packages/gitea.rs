@@ -7,18 +7,20 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::host::{At, FileHost, Held, Pointed, carrying, hash_at};
+use super::host::{At, Document, FileHost, Held, HeldVersion, carrying, hash_at};
+use super::index::MOST;
 use crate::core::{BoxFuture, Digest};
-use crate::error::Kind;
-use crate::forge::api::Api;
+use crate::forge::api::{Answer, Api};
 use crate::forge::asset::AssetSource;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::Place;
-use crate::http::{Method, StatusCode, Url, header};
-use crate::publish::{Inquiry, Preflight, Problem};
+use crate::http::{Body, Method, Replay, Request, StatusCode, Url, header};
+use crate::publish::{Inquiry, Preflight};
 
-/// The most of an answer to an upload that is read.
-const LARGEST_ANSWER: usize = 1 << 20;
+/// Entries of a page: what servers give at most, unless `[api] MAX_RESPONSE_ITEMS` says more.
+const PAGE: &str = "50";
+
+const SCOPE: &str = "give the token the scope `write:package`";
 
 const NO_POINTERS: &str = "a file of a generic package cannot be replaced there";
 
@@ -38,6 +40,17 @@ struct File {
     size: Option<u64>,
     #[serde(default)]
     sha256: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    id: u64,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    version: String,
+    #[serde(default)]
+    created_at: Option<String>,
 }
 
 impl GiteaPackages {
@@ -63,10 +76,8 @@ impl GiteaPackages {
         let mut listed = self.listed.lock().await;
         if !listed.contains_key(&at.directory) {
             let (name, version) = at.directory.split_once('/').unwrap_or((&at.directory, ""));
-            let url = self.api.url(&["packages", &self.owner, "generic", name, version, "files"], &[]);
-            let doing = format!("list the files of package {} of {}", at.directory, self.place);
-            let found: Option<Vec<File>> = self.api.get(&doing, url, cancel).await?;
-            listed.insert(at.directory.clone(), found.unwrap_or_default());
+            let found = self.files(name, version, cancel).await?;
+            listed.insert(at.directory.clone(), found);
         }
         Ok(listed.get(&at.directory).and_then(|files| files.iter().find(|file| file.name == at.file)).cloned())
     }
@@ -80,26 +91,38 @@ impl GiteaPackages {
             }
         }
         let request = self.api.request(Method::PUT, self.file_url(at)).header(header::CONTENT_TYPE, "application/octet-stream");
+        self.written(at, &carrying(request, file), &doing, cancel).await
+    }
+
+    async fn written(&self, at: &At, request: &Request, doing: &str, cancel: &CancellationToken) -> Result<(), ForgeError> {
         self.api.pace().turn().await;
-        let sent = self.api.http().send(&carrying(request, file), cancel).await;
+        let sent = self.api.http().send(request, cancel).await;
         // Whatever came of it, what was listed is old.
         self.listed.lock().await.remove(&at.directory);
-        let response = sent?;
-        let (status, headers, method, url) =
-            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
-        let body = response.bytes(LARGEST_ANSWER).await.unwrap_or_default();
-        let answer = crate::forge::api::Answer { status, headers, body, method, url };
+        let answer = Answer::of_upload(sent?).await?;
         // Said in plain text, and as a matter of rights.
         let too_large = String::from_utf8_lossy(&answer.body).contains("size exceeded");
-        match status.as_u16() {
+        match answer.status.as_u16() {
             200..=299 => Ok(()),
-            403 if too_large => Err(ForgeError { kind: ForgeErrorKind::TooLarge, ..self.api.refused(&doing, &answer) }
+            403 if too_large => Err(ForgeError { kind: ForgeErrorKind::TooLarge, ..self.api.refused(doing, &answer) }
                 .hint("raise `[packages] LIMIT_SIZE_GENERIC` of the server, or split the file")),
-            409 => Err(ForgeError { kind: ForgeErrorKind::Exists, ..self.api.refused(&doing, &answer) }),
-            413 => Err(self.api.refused(&doing, &answer).hint("raise the limit of what stands before the server, or split the file")),
-            401 | 403 => Err(self.api.refused(&doing, &answer).hint("give the token the scope `write:package`")),
-            _ => Err(self.api.refused(&doing, &answer)),
+            409 => Err(ForgeError { kind: ForgeErrorKind::Exists, ..self.api.refused(doing, &answer) }),
+            413 => Err(self.api.refused(doing, &answer).hint("raise the limit of what stands before the server, or split the file")),
+            401 | 403 => Err(self.api.refused(doing, &answer).hint(SCOPE)),
+            _ => Err(self.api.refused(doing, &answer)),
         }
+    }
+
+    async fn files(&self, name: &str, version: &str, cancel: &CancellationToken) -> Result<Vec<File>, ForgeError> {
+        let url = self.api.url(&["packages", &self.owner, "generic", name, version, "files"], &[]);
+        let doing = format!("list the files of package {name}/{version} of {}", self.place);
+        Ok(self.api.get(&doing, url, cancel).await?.unwrap_or_default())
+    }
+}
+
+impl File {
+    fn held(self) -> Held {
+        Held { size: self.size, sha256: self.sha256.and_then(|hex| format!("sha256:{hex}").parse().ok()) }
     }
 }
 
@@ -110,31 +133,21 @@ impl FileHost for GiteaPackages {
 
     fn preflight<'a>(&'a self, _: Inquiry, cancel: &'a CancellationToken) -> BoxFuture<'a, Preflight> {
         Box::pin(async move {
-            let mut found = Preflight::default();
             let doing = format!("list packages of {}", self.place);
             let url = self.api.url(&["packages", &self.owner], &[("type", "generic"), ("limit", "1")]);
             let asked = match self.api.send(&self.api.request(Method::GET, url), cancel).await {
-                Ok(answer) if answer.status.is_success() => Ok(()),
-                Ok(answer) => Err(self.api.refused(&doing, &answer).hint("give the token the scope `write:package`")),
+                Ok(answer) if answer.status.is_success() => Ok(format!("may read packages of {}", self.place)),
+                Ok(answer) => Err(self.api.refused(&doing, &answer).hint(SCOPE)),
                 Err(error) => Err(error),
             };
-            match asked {
-                Ok(()) => found.checked.push(format!("may read packages of {}", self.place)),
-                Err(error) => {
-                    let command = crate::error::Error::from(error);
-                    let kind = if command.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
-                    let hint = command.hint_text().map(str::to_owned);
-                    found.problems.push(Problem { kind, message: command.message().to_owned(), hint });
-                }
-            }
-            found
+            asked.map(|checked| vec![checked]).into()
         })
     }
 
     fn look<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Held>, ForgeError>> {
         Box::pin(async move {
             let found = self.find(at, cancel).await?;
-            Ok(found.map(|file| Held { size: file.size, sha256: file.sha256.and_then(|hex| format!("sha256:{hex}").parse().ok()) }))
+            Ok(found.map(File::held))
         })
     }
 
@@ -156,19 +169,74 @@ impl FileHost for GiteaPackages {
         Some(NO_POINTERS)
     }
 
-    fn pointer<'a>(&'a self, _: &'a At, _: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>> {
-        Box::pin(async { Ok(None) })
+    fn document<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Document>, ForgeError>> {
+        Box::pin(async move {
+            let response = self.api.http().send(&self.api.request(Method::GET, self.file_url(at)), cancel).await?;
+            match response.status().as_u16() {
+                200 => Ok(Some(Document { bytes: response.bytes(MOST).await?, state: None })),
+                404 => Ok(None),
+                status => {
+                    let text = format!("cannot read {} at {}: answered {status}", at.path(), self.place);
+                    Err(ForgeError::new(ForgeErrorKind::Unavailable, text).status(status))
+                }
+            }
+        })
     }
 
-    fn point<'a>(
+    /// Only where nothing is.
+    fn write<'a>(
         &'a self,
         at: &'a At,
-        _: Vec<u8>,
-        _: Option<&'a Pointed>,
-        _: &'a CancellationToken,
+        bytes: Vec<u8>,
+        over: Option<&'a Document>,
+        cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
-            Err(ForgeError::new(ForgeErrorKind::Rejected, format!("{} cannot be at {}: {NO_POINTERS}", at.path(), self.place)))
+            if over.is_some() {
+                return Err(ForgeError::new(ForgeErrorKind::Rejected, format!("{} cannot be at {}: {NO_POINTERS}", at.path(), self.place)));
+            }
+            let request = self.api.request(Method::PUT, self.file_url(at)).header(header::CONTENT_TYPE, "application/json");
+            let request = request.body(Body::Bytes(bytes.into())).replay(Replay::Once);
+            self.written(at, &request, &format!("send {} to {}", at.path(), self.place), cancel).await
+        })
+    }
+
+    fn versions<'a>(&'a self, package: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<HeldVersion>, ForgeError>> {
+        Box::pin(async move {
+            let doing = format!("list package {package} of {}", self.place);
+            let page = |number: usize| {
+                let number = number.to_string();
+                self.api.url(&["packages", &self.owner], &[("type", "generic"), ("q", package), ("limit", PAGE), ("page", &number)])
+            };
+            let packages: Vec<Package> = self.api.list(&doing, page, PAGE.parse().unwrap_or(50), cancel).await?;
+            let mut found = Vec::new();
+            // `q` is a part of a name.
+            for listed in packages.into_iter().filter(|listed| listed.name == package && listed.kind == "generic") {
+                let files = self.files(package, &listed.version, cancel).await?;
+                found.push(HeldVersion {
+                    id: listed.id.to_string(),
+                    directory: format!("{package}/{}", listed.version),
+                    created: listed.created_at,
+                    files: files.into_iter().map(|file| (file.name.clone(), file.held())).collect(),
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    fn remove<'a>(&'a self, version: &'a HeldVersion, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let doing = format!("remove package {} of {}", version.directory, self.place);
+            let (name, number) = version.directory.split_once('/').unwrap_or((&version.directory, ""));
+            let url = self.api.url(&["packages", &self.owner, "generic", name, number], &[]);
+            let answer = self.api.send(&self.api.request(Method::DELETE, url), cancel).await?;
+            self.listed.lock().await.remove(&version.directory);
+            match answer.status {
+                StatusCode::NOT_FOUND => Ok(()),
+                status if status.is_success() => Ok(()),
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.api.refused(&doing, &answer).hint(SCOPE)),
+                _ => Err(self.api.refused(&doing, &answer)),
+            }
         })
     }
 }

@@ -6,24 +6,22 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::host::{At, FileHost, Held, Pointed, carrying, hash_at};
+use super::host::{At, Document, FileHost, Held, HeldVersion, carrying, hash_at};
 use super::index::MOST;
 use crate::core::BoxFuture;
 use crate::forge::api::Answer;
 use crate::forge::asset::{AssetSource, StoredAsset};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
+use crate::forge::gitlab::Gitlab;
 use crate::forge::port::Forge;
 use crate::forge::release::Container;
 use crate::http;
 use crate::publish::{Inquiry, Preflight};
 
-/// The most of an answer to an upload that is read.
-const LARGEST_ANSWER: usize = 1 << 20;
-
 /// Packages of one project. What was listed is remembered until something is sent.
 pub struct GitlabPackages {
     place: String,
-    forge: Arc<dyn Forge>,
+    forge: Arc<Gitlab>,
     http: http::Client,
     listed: Mutex<HashMap<String, Vec<StoredAsset>>>,
     // Files of one version are sent one after the other: the first makes it.
@@ -32,7 +30,7 @@ pub struct GitlabPackages {
 
 impl GitlabPackages {
     /// `forge` is the adapter of the project's GitLab.
-    pub fn new(forge: Arc<dyn Forge>, http: http::Client) -> Self {
+    pub fn new(forge: Arc<Gitlab>, http: http::Client) -> Self {
         Self { place: forge.place().to_string(), forge, http, listed: Mutex::default(), turn: Mutex::default() }
     }
 
@@ -52,11 +50,7 @@ impl GitlabPackages {
         let sent = self.http.send(&request, cancel).await;
         // Whatever came of it, what was listed is old.
         self.listed.lock().await.remove(&at.directory);
-        let response = sent?;
-        let (status, headers, method, url) =
-            (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
-        let body = response.bytes(LARGEST_ANSWER).await.map_err(|error| ForgeError::new(ForgeErrorKind::Ambiguous, error.to_string()))?;
-        self.forge.uploaded(file, &Answer { status, headers, body, method, url })?;
+        self.forge.uploaded(file, &Answer::of_upload(sent?).await?)?;
         Ok(())
     }
 }
@@ -100,7 +94,7 @@ impl FileHost for GitlabPackages {
         })
     }
 
-    fn pointer<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>> {
+    fn document<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Document>, ForgeError>> {
         Box::pin(async move {
             self.listed.lock().await.remove(&at.directory);
             let Some(stored) = self.find(at, cancel).await? else { return Ok(None) };
@@ -109,15 +103,15 @@ impl FileHost for GitlabPackages {
                 let text = format!("cannot read {} at {}: answered {}", at.path(), self.place, response.status().as_u16());
                 return Err(ForgeError::new(ForgeErrorKind::Unavailable, text));
             }
-            Ok(Some(Pointed { document: response.bytes(MOST).await?, state: None }))
+            Ok(Some(Document { bytes: response.bytes(MOST).await?, state: None }))
         })
     }
 
-    fn point<'a>(
+    fn write<'a>(
         &'a self,
         at: &'a At,
-        document: Vec<u8>,
-        _: Option<&'a Pointed>,
+        bytes: Vec<u8>,
+        _: Option<&'a Document>,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
@@ -126,20 +120,31 @@ impl FileHost for GitlabPackages {
             let source = AssetSource {
                 name: at.file.clone(),
                 path: std::path::PathBuf::new(),
-                size: document.len() as u64,
-                sha256: crate::core::Digest::of(&document),
+                size: bytes.len() as u64,
+                sha256: crate::core::Digest::of(&bytes),
                 media_type: "application/json".to_owned(),
             };
             // Described as a file, sent from memory.
-            let request = self.forge.upload(&container, &source)?.body(http::Body::Bytes(document.into()));
+            let request = self.forge.upload(&container, &source)?.body(http::Body::Bytes(bytes.into()));
             let sent = self.http.send(&request, cancel).await;
             self.listed.lock().await.remove(&at.directory);
-            let response = sent?;
-            let (status, headers, method, url) =
-                (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
-            let body = response.bytes(LARGEST_ANSWER).await?;
-            self.forge.uploaded(&source, &Answer { status, headers, body, method, url })?;
+            self.forge.uploaded(&source, &Answer::of_upload(sent?).await?)?;
             Ok(())
+        })
+    }
+
+    fn versions<'a>(&'a self, package: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<HeldVersion>, ForgeError>> {
+        Box::pin(self.forge.package_versions(package, cancel))
+    }
+
+    fn remove<'a>(&'a self, version: &'a HeldVersion, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let outcome = self.forge.remove_package(&version.directory, &version.id, cancel).await;
+            self.listed.lock().await.remove(&version.directory);
+            outcome.map_err(|error| match error.kind {
+                ForgeErrorKind::Denied => error.hint("removing packages needs a token (scope api) of somebody who is Maintainer"),
+                _ => error,
+            })
         })
     }
 }

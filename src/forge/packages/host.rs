@@ -34,11 +34,24 @@ pub struct Held {
     pub sha256: Option<Digest>,
 }
 
-/// A pointer that is there.
+/// A version that is there, with what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointed {
-    /// The document, as it is kept.
-    pub document: Vec<u8>,
+pub struct HeldVersion {
+    /// What the place calls it, where that is not its directory.
+    pub id: String,
+    /// Its directory: `app/1.4.0`.
+    pub directory: String,
+    /// When it was made, RFC 3339, as far as the place tells.
+    pub created: Option<String>,
+    /// Its files, with their names.
+    pub files: Vec<(String, Held)>,
+}
+
+/// A small document that is there: a pointer, an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its bytes, as they are kept.
+    pub bytes: Vec<u8>,
     /// What changes when somebody writes it (an entity tag); `None` where the place has no such thing.
     pub state: Option<String>,
 }
@@ -73,18 +86,36 @@ pub trait FileHost: Send + Sync {
         None
     }
 
-    /// Reads a pointer.
-    fn pointer<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>>;
+    /// Reads a small document: a pointer, an index.
+    fn document<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Document>, ForgeError>>;
 
-    /// Writes a pointer over what was read, in one piece. Kind `Exists` when somebody wrote it meanwhile and the place
-    /// notices.
-    fn point<'a>(
+    /// Writes a small document over what was read, in one piece; where nothing was, over nothing. Kind `Exists` when somebody
+    /// wrote it meanwhile and the place notices.
+    fn write<'a>(
         &'a self,
         at: &'a At,
-        document: Vec<u8>,
-        over: Option<&'a Pointed>,
+        bytes: Vec<u8>,
+        over: Option<&'a Document>,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>>;
+
+    /// Why versions cannot be found and taken away here; `None` when they can.
+    fn refuses_removal(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Every version below a directory, and what each holds.
+    fn versions<'a>(&'a self, package: &'a str, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<HeldVersion>, ForgeError>>;
+
+    /// Takes a version away with all that was listed of it. Gone already is a success.
+    fn remove<'a>(&'a self, version: &'a HeldVersion, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>>;
+}
+
+impl HeldVersion {
+    /// The last part of its directory: `1.4.0`.
+    pub fn version(&self) -> &str {
+        self.directory.rsplit('/').next().unwrap_or(&self.directory)
+    }
 }
 
 impl At {

@@ -5,15 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 
-use super::host::{At, FileHost, Held, Pointed, carrying, hash_at};
+use super::host::{At, Document, FileHost, Held, HeldVersion, carrying, hash_at};
 use super::index::MOST;
 use crate::core::{BoxFuture, Digest, SafeUrl, Secret};
-use crate::error::Kind;
 use crate::forge::asset::AssetSource;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::http::header::{self, HeaderName};
 use crate::http::{self, Body, Method, Replay, Request, Response, Url};
-use crate::publish::{Inquiry, Preflight, Problem};
+use crate::publish::{Inquiry, Preflight};
 
 /// What Artifactory calls them.
 const CHECKSUM_SHA256: HeaderName = HeaderName::from_static("x-checksum-sha256");
@@ -21,6 +20,9 @@ const CHECKSUM_SHA256: HeaderName = HeaderName::from_static("x-checksum-sha256")
 /// RFC 9530.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// Each product lists its files in a way of its own, and plain servers in none.
+const NO_LIST: &str = "a server that takes PUT has no list of what it holds";
 
 /// Who we are there.
 #[derive(Debug, Clone)]
@@ -138,25 +140,15 @@ impl FileHost for HttpPut {
     /// A question about a file that nobody has tells whether the server lets us in.
     fn preflight<'a>(&'a self, _: Inquiry, cancel: &'a CancellationToken) -> BoxFuture<'a, Preflight> {
         Box::pin(async move {
-            let mut found = Preflight::default();
             let at = At { directory: String::new(), file: "stagefreight-preflight".to_owned() };
             let asked = match self.ask(&self.request(Method::HEAD, &at), cancel).await {
                 Ok(response) => match response.status().as_u16() {
-                    200..=299 | 404 => Ok(()),
+                    200..=299 | 404 => Ok(format!("{} answers", self.place)),
                     status => Err(self.refused("look at it", status)),
                 },
                 Err(error) => Err(error),
             };
-            match asked {
-                Ok(()) => found.checked.push(format!("{} answers", self.place)),
-                Err(error) => {
-                    let command = crate::error::Error::from(error);
-                    let kind = if command.kind() == Kind::Missing { Kind::Missing } else { Kind::Failed };
-                    let hint = command.hint_text().map(str::to_owned);
-                    found.problems.push(Problem { kind, message: command.message().to_owned(), hint });
-                }
-            }
-            found
+            asked.map(|checked| vec![checked]).into()
         })
     }
 
@@ -185,13 +177,13 @@ impl FileHost for HttpPut {
         Box::pin(async move { hash_at(&self.http, &self.request(Method::GET, at), most, cancel).await })
     }
 
-    fn pointer<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Pointed>, ForgeError>> {
+    fn document<'a>(&'a self, at: &'a At, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<Option<Document>, ForgeError>> {
         Box::pin(async move {
             let response = self.ask(&self.request(Method::GET, at), cancel).await?;
             match response.status().as_u16() {
                 200 => {
                     let state = response.header(&header::ETAG).map(str::to_owned);
-                    Ok(Some(Pointed { document: response.bytes(MOST).await?, state }))
+                    Ok(Some(Document { bytes: response.bytes(MOST).await?, state }))
                 }
                 404 => Ok(None),
                 status => Err(self.refused(&format!("read {}", at.path()), status)),
@@ -199,26 +191,40 @@ impl FileHost for HttpPut {
         })
     }
 
-    fn point<'a>(
+    fn write<'a>(
         &'a self,
         at: &'a At,
-        document: Vec<u8>,
-        over: Option<&'a Pointed>,
+        bytes: Vec<u8>,
+        over: Option<&'a Document>,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
-            let request = checksummed(self.request(Method::PUT, at), &Digest::of(&document));
+            let request = checksummed(self.request(Method::PUT, at), &Digest::of(&bytes));
             let request = match over.map(|held| held.state.as_deref()) {
                 None => request.header(header::IF_NONE_MATCH, "*"),
                 // A weak tag says too little for a condition (RFC 9110 §13.1.1).
                 Some(Some(tag)) if !tag.starts_with("W/") => request.header(header::IF_MATCH, tag),
                 Some(_) => request,
             };
-            let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::Bytes(document.into())).replay(Replay::Once);
+            let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::Bytes(bytes.into())).replay(Replay::Once);
             let response = self.ask(&request, cancel).await?;
             let status = response.status();
             response.discard().await;
             if status.is_success() { Ok(()) } else { Err(self.refused(&format!("write {}", at.path()), status.as_u16())) }
+        })
+    }
+
+    fn refuses_removal(&self) -> Option<&'static str> {
+        Some(NO_LIST)
+    }
+
+    fn versions<'a>(&'a self, _: &'a str, _: &'a CancellationToken) -> BoxFuture<'a, Result<Vec<HeldVersion>, ForgeError>> {
+        Box::pin(async move { Err(ForgeError::new(ForgeErrorKind::Rejected, format!("cannot list {}: {NO_LIST}", self.place))) })
+    }
+
+    fn remove<'a>(&'a self, version: &'a HeldVersion, _: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            Err(ForgeError::new(ForgeErrorKind::Rejected, format!("cannot remove {} from {}: {NO_LIST}", version.directory, self.place)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a pointer says: which version is meant, and what is in it.
+//! What is in a version: said by the version itself, and by pointers at it.
 
 use serde::{Deserialize, Serialize};
 

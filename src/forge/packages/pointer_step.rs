@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::file_step::is_unsettled;
-use super::host::{At, FileHost, Pointed};
+use super::host::{At, Document, FileHost};
 use super::index::Index;
 use super::target::READ_BY;
 use crate::core::{BoxFuture, Version};
@@ -26,8 +26,8 @@ impl PointerStep {
         Self { host, at, index, destination: destination.clone(), name, needs }
     }
 
-    async fn held(&self, cx: &Cx) -> Result<Option<Pointed>, ForgeError> {
-        self.host.pointer(&self.at, &cx.cancel).await
+    async fn held(&self, cx: &Cx) -> Result<Option<Document>, ForgeError> {
+        self.host.document(&self.at, &cx.cancel).await
     }
 
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
@@ -38,7 +38,7 @@ impl PointerStep {
         let Some(held) = self.held(cx).await? else { return Ok(Observation::Absent) };
         let diverged =
             |found: String, may_move, why: String, unjudged| Observation::Diverged { found, about: None, may_move, why, unjudged };
-        let Some(theirs) = Index::read(&held.document) else {
+        let Some(theirs) = Index::read(&held.bytes) else {
             let why = "it is no pointer that this program wrote".to_owned();
             return Ok(diverged("something else".to_owned(), false, why, true));
         };
@@ -63,15 +63,15 @@ impl PointerStep {
             Observation::Diverged { found, .. } | Observation::Superseded { found, .. } => Some(found.clone()),
             _ => None,
         };
-        let now = held.as_ref().map(|held| Index::read(&held.document).map_or_else(|| "something else".to_owned(), |index| index.version));
+        let now = held.as_ref().map(|held| Index::read(&held.bytes).map_or_else(|| "something else".to_owned(), |index| index.version));
         if now != seen {
             let text = format!("{} changed while this run was at work", self.destination.name);
             return Err(ForgeError::new(ForgeErrorKind::Unavailable, text).hint("somebody else publishes; run publish again"));
         }
-        match self.host.point(&self.at, self.index.bytes(), held.as_ref(), &cx.cancel).await {
+        match self.host.write(&self.at, self.index.bytes(), held.as_ref(), &cx.cancel).await {
             Ok(()) => {}
             Err(error) if is_unsettled(&error) => {
-                let now = self.held(cx).await?.and_then(|held| Index::read(&held.document));
+                let now = self.held(cx).await?.and_then(|held| Index::read(&held.bytes));
                 if now.as_ref() != Some(&self.index) {
                     return Err(ForgeError { kind: ForgeErrorKind::Unavailable, ..error });
                 }
@@ -116,7 +116,7 @@ impl Step for PointerStep {
     fn verify<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<Verified, VerifyError>> {
         Box::pin(async move {
             let held = self.held(cx).await.map_err(|error| VerifyError::Unreadable(error.into()))?;
-            match held.as_ref().and_then(|held| Index::read(&held.document)) {
+            match held.as_ref().and_then(|held| Index::read(&held.bytes)) {
                 Some(index) if index == self.index => Ok(Verified { digest: None, by: READ_BY.to_owned() }),
                 Some(index) => Err(VerifyError::Mismatch { expected: self.index.version.clone(), found: index.version }),
                 None => {

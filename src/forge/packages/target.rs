@@ -25,6 +25,8 @@ pub(super) const READ_BY: &str = "file-api";
 pub enum Kind {
     /// A file of a version.
     File,
+    /// A document beside the files of a version: which they are, and of which commit.
+    Index,
     /// A document that says which version is meant.
     Pointer,
 }
@@ -34,24 +36,38 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::File => "package_file",
+            Self::Index => "package_index",
             Self::Pointer => "package_pointer",
         }
     }
 
     /// The kind of a destination.
     pub fn of(destination: &Destination) -> Option<Self> {
-        [Self::File, Self::Pointer].into_iter().find(|kind| kind.name() == destination.kind)
+        [Self::File, Self::Index, Self::Pointer].into_iter().find(|kind| kind.name() == destination.kind)
     }
 }
 
-/// What `destinations.json` says of a pointer beside what it says of every destination.
+/// What `destinations.json` says of a pointer or an index beside what it says of every destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PointerSettings {
-    /// Directory of the version it shall point at: `app/1.4.0`.
+    /// Directory of the version it tells of: `app/1.4.0`.
     pub points_at: String,
     /// Its version.
     pub version: String,
+    /// Names of the files that are published with it; empty: all that are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+impl PointerSettings {
+    /// Does it tell of this file?
+    pub fn is_about(&self, file: &Destination) -> bool {
+        let name = file.name.rsplit('/').next().unwrap_or(&file.name);
+        file.path == self.points_at
+            && Kind::of(file) == Some(Kind::File)
+            && (self.files.is_empty() || self.files.iter().any(|listed| listed == name))
+    }
 }
 
 /// One place for files. The `path` of a destination is the directory, its `tag` the version or the pointer's name.
@@ -66,14 +82,20 @@ impl PackageTarget {
         Self { name: name.into(), host }
     }
 
-    fn pointer_step(&self, destination: &Destination, artifacts: &[ApprovedArtifact]) -> Result<PointerStep, ForgeError> {
+    /// The place.
+    pub fn host(&self) -> &Arc<dyn FileHost> {
+        &self.host
+    }
+
+    /// The step of a destination that no artifact is: a document about the files of a version.
+    fn document_step(&self, destination: &Destination, artifacts: &[ApprovedArtifact]) -> Result<Box<dyn Step>, ForgeError> {
         let settings: PointerSettings = settings_of(destination)?;
         let mut files = BTreeMap::new();
         let mut revision = String::new();
         let mut needs = Vec::new();
         for artifact in artifacts {
             let Content::File(file) = &artifact.content else { continue };
-            for place in artifact.destinations.iter().filter(|place| place.path == settings.points_at) {
+            for place in artifact.destinations.iter().filter(|place| settings.is_about(place)) {
                 let at = at_of(place);
                 let indexed = IndexedFile { name: at.file.clone(), path: at.path(), sha256: artifact.digest.clone(), size: file.size };
                 files.insert(at.file.clone(), indexed);
@@ -81,22 +103,27 @@ impl PackageTarget {
                 needs.push(step_name(&place.name));
             }
         }
-        if files.is_empty() {
-            let text = format!("{} would point at files that were left out", destination.name);
+        if files.is_empty() || files.len() < settings.files.len() {
+            let text = format!("{} would tell of files that were left out", destination.name);
             return Err(ForgeError::new(ForgeErrorKind::Rejected, text).hint("publish the files with it; what is complete is kept"));
         }
         let index = Index::new(&settings.version, &revision, files.into_values().collect());
-        Ok(PointerStep::new(Arc::clone(&self.host), pointer_at(destination), index, destination, needs))
+        let host = Arc::clone(&self.host);
+        if Kind::of(destination) == Some(Kind::Index) {
+            let step = FileStep::of_document(host, at_of(destination), index.bytes(), &destination.name, needs);
+            return Ok(Box::new(step));
+        }
+        Ok(Box::new(PointerStep::new(host, pointer_at(destination), index, destination, needs)))
     }
 
     async fn reading(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {
         if Kind::of(destination) == Some(Kind::Pointer) {
-            let held = self.host.pointer(&pointer_at(destination), &cx.cancel).await?;
-            let index = held.as_ref().and_then(|held| Index::read(&held.document));
+            let held = self.host.document(&pointer_at(destination), &cx.cancel).await?;
+            let index = held.as_ref().and_then(|held| Index::read(&held.bytes));
             return Ok(match (held, index) {
                 (Some(held), index) => {
                     let (version, revision) = index.map(|index| (index.version, index.revision)).unzip();
-                    Reading { digest: Some(Digest::of(&held.document)), version, revision, ..Reading::default() }
+                    Reading { digest: Some(Digest::of(&held.bytes)), version, revision, ..Reading::default() }
                 }
                 (None, _) => Reading::default(),
             });
@@ -161,11 +188,8 @@ impl Target for PackageTarget {
     fn bind_all(&self, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
         let mut steps: Vec<Box<dyn Step>> = artifacts.iter().flat_map(|artifact| self.bind(artifact)).collect();
         for destination in own {
-            let step: Box<dyn Step> = match self.pointer_step(destination, artifacts) {
-                Ok(step) => Box::new(step),
-                Err(error) => Box::new(Refused::new(&destination.name, error)),
-            };
-            steps.push(step);
+            let refused = |error| Box::new(Refused::new(&destination.name, error)) as Box<dyn Step>;
+            steps.push(self.document_step(destination, artifacts).unwrap_or_else(refused));
         }
         steps
     }

@@ -1,4 +1,4 @@
-//! What stays and what goes. Pure: releases, a policy and the time in, decisions out.
+//! What stays and what goes. Pure: what is there, a policy and the time in, decisions out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::forge::release::StoredRelease;
 /// A draft of ours is left behind when it is older than any publish takes.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// How many releases of each group stay. A group is what is called alike: `v{version}`, `cli/v{version}`,
+/// How many releases, or versions of a package, stay of each group. A group is what is called alike: `v{version}`, `cli/v{version}`,
 /// `v{version}-rc`. Zero everywhere: nothing goes but drafts that were left behind.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -26,11 +26,11 @@ pub struct Policy {
     pub keep_monthly: u32,
     /// Of years.
     pub keep_yearly: u32,
-    /// Tags that stay whatever their age.
+    /// Tags and versions that stay whatever their age.
     pub protect: Vec<Regex>,
 }
 
-/// What becomes of one release.
+/// What becomes of one release or version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It stays; the text says why.
@@ -39,7 +39,7 @@ pub enum Fate {
     Goes(String),
 }
 
-/// A release and what becomes of it.
+/// A release, and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The release.
@@ -56,30 +56,71 @@ impl Decision {
 }
 
 impl Policy {
+    /// What both keep.
+    #[must_use]
+    pub fn or(mut self, other: &Self) -> Self {
+        self.keep_last = self.keep_last.max(other.keep_last);
+        self.keep_daily = self.keep_daily.max(other.keep_daily);
+        self.keep_weekly = self.keep_weekly.max(other.keep_weekly);
+        self.keep_monthly = self.keep_monthly.max(other.keep_monthly);
+        self.keep_yearly = self.keep_yearly.max(other.keep_yearly);
+        self.protect.extend(other.protect.iter().cloned());
+        self
+    }
+
     /// Does it take anything away but drafts that were left behind?
     pub fn is_active(&self) -> bool {
         [self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly].iter().any(|count| *count > 0)
     }
 }
 
+/// Something that may go: a release, a version of a package.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// Tag or version.
+    pub(super) name: String,
+    /// Another name that protects it: the tag of a version.
+    pub(super) also: Option<String>,
+    /// When it was made, where that is known.
+    pub(super) created: Option<Timestamp>,
+    /// What becomes of it whatever the others are. It does not count for them.
+    pub(super) fixed: Option<Fate>,
+    /// Why it stays where no rule keeps it. It counts for the others.
+    pub(super) spared: Option<String>,
+}
+
 /// Decides on every release of a list, in the order of the list.
 pub fn decide(releases: &[StoredRelease], policy: &Policy, now: Timestamp) -> Vec<Decision> {
+    let item = |release: &StoredRelease| Item {
+        name: release.tag.clone(),
+        also: None,
+        spared: None,
+        created: created(release),
+        fixed: fixed_fate(release, releases, now),
+    };
+    let items: Vec<Item> = releases.iter().map(item).collect();
+    let fates = fates(&items, policy);
+    releases.iter().zip(fates).map(|(release, fate)| Decision { release: release.clone(), fate }).collect()
+}
+
+/// What becomes of each, in the order of the list. Only those whose fate is not fixed count for the others.
+pub(super) fn fates(items: &[Item], policy: &Policy) -> Vec<Fate> {
     let mut kept: BTreeMap<usize, String> = BTreeMap::new();
     let mut groups: BTreeMap<(String, String), Vec<(usize, Version)>> = BTreeMap::new();
-    let mut fates: Vec<Option<Fate>> = releases.iter().map(|release| fixed_fate(release, releases, policy, now)).collect();
-    for (at, release) in releases.iter().enumerate() {
+    let mut fates: Vec<Option<Fate>> = items.iter().map(|item| item.fixed.clone().or_else(|| excepted(item, policy))).collect();
+    for (at, item) in items.iter().enumerate() {
         if fates[at].is_some() {
             continue;
         }
-        match shape(&release.tag) {
+        match shape(&item.name) {
             Some((group, version)) => groups.entry(group).or_default().push((at, version)),
-            None => fates[at] = Some(Fate::Stays("its tag names no version".to_owned())),
+            None => fates[at] = Some(Fate::Stays("its name is no version".to_owned())),
         }
     }
     for members in groups.values_mut() {
         // The newest version first; of one version that was tagged twice, the younger.
         members.sort_by(|(one, a), (other, b)| {
-            let created = |at: &usize| created(&releases[*at]).map(Timestamp::unix);
+            let created = |at: &usize| items[*at].created.map(Timestamp::unix);
             b.cmp(a).then_with(|| created(other).cmp(&created(one)))
         });
         for (rank, (at, _)) in members.iter().enumerate() {
@@ -95,7 +136,7 @@ pub fn decide(releases: &[StoredRelease], policy: &Policy, now: Timestamp) -> Ve
         ] {
             let mut seen = BTreeSet::new();
             for (at, _) in members.iter() {
-                let Some(when) = created(&releases[*at]) else { continue };
+                let Some(when) = items[*at].created else { continue };
                 if (seen.len() as u64) < u64::from(count) && seen.insert(bucket(when)) {
                     kept.entry(*at).or_insert_with(|| format!("it is the newest of its {name}"));
                 }
@@ -104,17 +145,24 @@ pub fn decide(releases: &[StoredRelease], policy: &Policy, now: Timestamp) -> Ve
     }
     let undecided = |at: usize| match kept.get(&at) {
         Some(why) => Fate::Stays(why.clone()),
+        None if items[at].spared.is_some() => Fate::Stays(items[at].spared.clone().unwrap_or_default()),
+        None if items[at].created.is_none() => Fate::Stays("nobody tells how old it is".to_owned()),
         None => Fate::Goes("no rule keeps it".to_owned()),
     };
-    releases
-        .iter()
-        .enumerate()
-        .map(|(at, release)| Decision { release: release.clone(), fate: fates[at].clone().unwrap_or_else(|| undecided(at)) })
-        .collect()
+    fates.into_iter().enumerate().map(|(at, fate)| fate.unwrap_or_else(|| undecided(at))).collect()
 }
 
-/// What is decided whatever the other releases are.
-fn fixed_fate(release: &StoredRelease, all: &[StoredRelease], policy: &Policy, now: Timestamp) -> Option<Fate> {
+/// What stays by its name, or because nothing is asked for.
+fn excepted(item: &Item, policy: &Policy) -> Option<Fate> {
+    let names = || std::iter::once(&item.name).chain(&item.also);
+    if policy.protect.iter().any(|pattern| names().any(|name| pattern.is_match(name))) {
+        return Some(Fate::Stays("it is protected".to_owned()));
+    }
+    (!policy.is_active()).then(|| Fate::Stays("no rule takes anything away".to_owned()))
+}
+
+/// What is decided of a release whatever the others and the rules are.
+fn fixed_fate(release: &StoredRelease, all: &[StoredRelease], now: Timestamp) -> Option<Fate> {
     let stays = |why: &str| Some(Fate::Stays(why.to_owned()));
     if !notes::is_marked(&release.notes) {
         return stays("somebody else made it");
@@ -130,12 +178,6 @@ fn fixed_fate(release: &StoredRelease, all: &[StoredRelease], policy: &Policy, n
         } else {
             "a draft that was left behind".to_owned()
         }));
-    }
-    if policy.protect.iter().any(|pattern| pattern.is_match(&release.tag)) {
-        return stays("it is protected");
-    }
-    if !policy.is_active() {
-        return stays("no policy takes releases away");
     }
     None
 }

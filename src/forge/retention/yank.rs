@@ -58,6 +58,7 @@ pub async fn yank(forge: &dyn Forge, tag: &str, reason: &str, cancel: &Cancellat
         title: held.title.clone(),
         notes,
         prerelease: true,
+        links: Vec::new(),
     };
     forge.describe(&held, &spec, cancel).await?;
     Ok(true)

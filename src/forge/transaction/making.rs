@@ -197,7 +197,8 @@ impl Making {
     /// The first expected file that a visible release does not show, where showing it is a thing of its own.
     pub(super) fn first_unlisted(&self, held: &StoredRelease) -> Option<&str> {
         let listed = held.listed.as_ref()?;
-        self.expected.iter().map(|expected| expected.name.as_str()).find(|name| !listed.iter().any(|known| known == name))
+        let files = self.expected.iter().map(|expected| expected.name.as_str());
+        files.chain(self.spec.links.iter().map(|link| link.name.as_str())).find(|name| !listed.iter().any(|known| known == name))
     }
 
     /// The specification with the notes as they shall stand in a body that says `before` now.

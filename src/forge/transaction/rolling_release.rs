@@ -40,7 +40,7 @@ impl RollingReleaseStep {
     ) -> Self {
         let RollingReleaseSettings { release: _, title, notes, prerelease, commit, assets } = settings;
         let notes = with_names(&notes, &assets);
-        let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag: true, title, notes, prerelease };
+        let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag: true, title, notes, prerelease, links: Vec::new() };
         Self {
             name: StepName(format!("rolling-release:{}", destination.name)),
             exchange: Exchange { forge: Arc::clone(forge), uploader: uploader.clone(), workspace: workspace.to_owned() },

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::core::Digest;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
+use crate::forge::release_links::ReleaseLink;
 use crate::manifest::Destination;
 
 /// A release.
@@ -24,6 +25,9 @@ pub struct ReleaseSettings {
     pub may_make_tag: bool,
     /// Everything that must be attached before it is visible.
     pub assets: Vec<ListedAsset>,
+    /// What it links to beside its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<ReleaseLink>,
     /// Names of releases that must be seen before this one, where they are part of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,

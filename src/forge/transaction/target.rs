@@ -82,12 +82,12 @@ impl ReleaseTarget {
     }
 
     fn release_steps(&self, destination: &Destination, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
-        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, after: _, making: _ } =
+        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, links, after: _, making: _ } =
             match settings::of(destination) {
                 Ok(settings) => settings,
                 Err(error) => return vec![Box::new(Refused::new(&destination.name, error))],
             };
-        let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag, title, notes, prerelease };
+        let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag, title, notes, prerelease, links };
         let shared = Arc::new(Making::new(Arc::clone(&self.forge), self.uploader.clone(), spec, assets.clone(), destination.name.clone()));
         let mut steps: Vec<Box<dyn Step>> = Vec::new();
         let draft = DraftStep::new(Arc::clone(&shared));

@@ -1,6 +1,7 @@
 //! Where everything goes: one file per kind of publish entry says which destinations an entry has and at which targets;
 //! this one asks them in document order and sees to it that no destination has two sources.
 
+mod files_home;
 mod install;
 mod packages;
 mod registry;
@@ -8,6 +9,7 @@ mod release;
 mod remote;
 mod store;
 
+pub use files_home::{FilesHome, files_home};
 pub use install::Installable;
 pub use release::Making;
 

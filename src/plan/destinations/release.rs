@@ -11,7 +11,7 @@ use super::super::template::Scope;
 use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
 use super::install::{self, Installable};
 use super::{Entry, Found};
-use crate::config::{Forge, ForgeProvider, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
+use crate::config::{Config, Forge, ForgeProvider, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
 use crate::core::asset_names::collisions;
 use crate::core::{HostOptions, NameRules, Rendition};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ pub(super) fn fan_out(
     }
     let mut found = Vec::new();
     for id in repos {
-        let (repo, forge) = place_of(inputs, id)?;
+        let (repo, forge) = place_of(inputs.config, id)?;
         let after = after(inputs, repo, repos, *primary, &tag)?;
         let rules = NameRules::of_provider(forge.provider.name());
         check_names(&assets, &rules, &repo.id)?;
@@ -217,7 +217,7 @@ pub(super) fn fan_out(
 fn after(inputs: &Inputs<'_>, repo: &Repo, repos: &[String], primary: Option<PrimaryTurn>, tag: &str) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for id in repos.iter().filter(|id| **id != repo.id) {
-        let (other, forge) = place_of(inputs, id)?;
+        let (other, forge) = place_of(inputs.config, id)?;
         let waits = match primary {
             None => false,
             Some(PrimaryTurn::First) => !repo.primary && other.primary,
@@ -241,10 +241,10 @@ fn downloads(forge: &Forge, project: &str, tag: &str) -> String {
     }
 }
 
-pub(super) fn place_of<'a>(inputs: &Inputs<'a>, id: &str) -> Result<(&'a Repo, &'a Forge)> {
+pub(super) fn place_of<'a>(config: &'a Config, id: &str) -> Result<(&'a Repo, &'a Forge)> {
     let undefined = |what: &str, id: &str| Error::usage(format!("{what} `{id}` is not defined")).hint(format!("define it in `{what}s`"));
-    let repo = inputs.config.repos.get(id).ok_or_else(|| undefined("repo", id))?;
-    let forge = inputs.config.forges.get(&repo.forge).ok_or_else(|| undefined("forge", &repo.forge))?;
+    let repo = config.repos.get(id).ok_or_else(|| undefined("repo", id))?;
+    let forge = config.forges.get(&repo.forge).ok_or_else(|| undefined("forge", &repo.forge))?;
     Ok((repo, forge))
 }
 

@@ -82,7 +82,7 @@ impl Running {
             commit: release.commit.clone(),
             name: release.name.clone(),
             description: release.description.clone(),
-            links: release.links.iter().map(|link| (link.name.clone(), link.url.clone())).collect(),
+            links: release.links.iter().map(|link| (link.name.clone(), link.url.clone(), link.kind.clone())).collect(),
         });
         shown.collect()
     }

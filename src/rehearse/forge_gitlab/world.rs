@@ -95,8 +95,8 @@ pub struct HeldRelease {
     pub name: String,
     /// Notes.
     pub description: String,
-    /// Names and addresses of links, in order.
-    pub links: Vec<(String, String)>,
+    /// Names, addresses and kinds of links, in order.
+    pub links: Vec<(String, String, String)>,
 }
 
 /// A file of a package as tests look at it.

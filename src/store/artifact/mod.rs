@@ -17,7 +17,7 @@ mod stores;
 mod stream;
 
 pub use crate::core::artifact_ref::{BAD_REFS, Ref, RefError};
-pub use cloud::{CHECKSUM, CloudStore, Connector, LARGEST_OBJECT, SignedBucket, Variables, checksum_of};
+pub use cloud::{CHECKSUM, CloudStore, Connector, LARGEST_OBJECT, ListedObject, SignedBucket, Variables, checksum_of};
 pub use error::{ArtifactError, ArtifactErrorKind};
 pub use file::{FileOptions, FileStore};
 pub use memory::MemoryStore;

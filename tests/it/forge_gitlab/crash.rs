@@ -17,7 +17,7 @@ const SET: [&str; 5] =
 fn shown(server: &Running) -> Vec<Vec<String>> {
     let there: Vec<String> = server.files("acme/app").into_iter().map(|file| file.name).collect();
     let links = |release: stagefreight::rehearse::forge_gitlab::HeldRelease| {
-        let mut names: Vec<String> = release.links.into_iter().map(|(name, _)| name).collect();
+        let mut names: Vec<String> = release.links.into_iter().map(|(name, ..)| name).collect();
         names.sort();
         assert!(names.iter().all(|name| there.contains(name)), "a link to nothing: {names:?}, {there:?}");
         names

@@ -15,7 +15,7 @@ fn offered(lab: &Lab, tag: &str) -> Vec<(String, String)> {
         let found = files.iter().rev().find(|file| file.version == tag && file.name == *name);
         found.unwrap_or_else(|| panic!("a link to nothing: {name}")).digest.hex().to_owned()
     };
-    let mut shown: Vec<(String, String)> = release.links.iter().map(|(name, _)| (name.clone(), newest(name))).collect();
+    let mut shown: Vec<(String, String)> = release.links.iter().map(|(name, ..)| (name.clone(), newest(name))).collect();
     shown.sort();
     shown
 }

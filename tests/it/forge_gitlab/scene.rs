@@ -97,10 +97,10 @@ impl Scene {
 pub fn assert_whole(server: &Running, release: &FileRelease) {
     let releases = server.releases(PROJECT);
     assert_eq!(releases.len(), 1, "{releases:#?}");
-    let mut linked: Vec<String> = releases[0].links.iter().map(|(name, _)| name.clone()).collect();
+    let mut linked: Vec<String> = releases[0].links.iter().map(|(name, ..)| name.clone()).collect();
     linked.sort();
     let expected = release.expected();
-    let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = expected.iter().map(|(name, ..)| name.clone()).collect();
     assert_eq!(linked, names);
     assert_eq!(releases[0].commit, COMMIT);
     // What a link leads to is the newest file of its name.

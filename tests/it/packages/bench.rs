@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stagefreight::core::Digest;
+use stagefreight::core::{Digest, index_file};
 use stagefreight::forge::AssetSource;
 use stagefreight::forge::packages::{At, FileHost, Kind, PackageTarget, PointerSettings};
 use stagefreight::manifest::Destination;
@@ -22,7 +22,8 @@ pub struct Bench {
 /// A version, bound to its directory.
 pub struct Version {
     artifacts: Vec<ApprovedArtifact>,
-    pointers: Vec<Destination>,
+    // Its index, and pointers at it.
+    documents: Vec<Destination>,
 }
 
 impl Version {
@@ -82,6 +83,8 @@ impl Bench {
             required: true,
             why: "test".to_owned(),
         };
+        let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        let revision = "a".repeat(40);
         let mut artifacts = Vec::new();
         for (name, bytes) in files {
             let path = self.dir.path().join(format!("{}-{name}", Digest::of(&bytes).hex()));
@@ -93,17 +96,20 @@ impl Bench {
                 digest: digest.clone(),
                 content: Content::File(File { path, name: name.clone(), size }),
                 version: version.to_owned(),
-                revision: "a".repeat(40),
+                revision: revision.clone(),
                 destinations: vec![place(format!("host/{directory}/{name}"), Kind::File, &directory, digest.to_string(), size, None)],
             });
         }
-        let pointer = |name: &&str| {
-            let settings = PointerSettings { points_at: directory.clone(), version: version.to_owned() };
-            let settings = serde_json::to_value(settings).expect("settings");
+        let settings = PointerSettings { points_at: directory.clone(), version: version.to_owned(), files: names.clone() };
+        let settings = serde_json::to_value(settings).expect("settings");
+        let index = index_file(version, &revision, names.iter().map(String::as_str));
+        let about = Some(settings.clone());
+        let mut documents = vec![place(format!("host/{directory}/{index}"), Kind::Index, &directory, String::new(), 0, about)];
+        documents.extend(pointers.iter().map(|name| {
             let path = format!("{package}/{name}");
-            place(format!("host/{path}"), Kind::Pointer, &path, String::new(), 0, Some(settings))
-        };
-        Version { artifacts, pointers: pointers.iter().map(pointer).collect() }
+            place(format!("host/{path}"), Kind::Pointer, &path, String::new(), 0, Some(settings.clone()))
+        }));
+        Version { artifacts, documents }
     }
 
     /// With what earlier runs here remember.
@@ -118,7 +124,7 @@ impl Bench {
     }
 
     async fn run(&self, target: &PackageTarget, version: &Version, state: PathBuf) -> Vec<StepReport> {
-        let steps = target.bind_all(&version.artifacts, &version.pointers);
+        let steps = target.bind_all(&version.artifacts, &version.documents);
         self.publisher.run(&steps, &state, Overrides::default()).await
     }
 }

@@ -14,7 +14,7 @@ use crate::artifact_store::servers::{S3_USER, Server};
 use crate::support::file_release::{assert_done, noise};
 use crate::support::forge_cli::Workspace;
 
-fn files(bench: &Bench, endpoint: &str, key: Option<(&str, &str)>) -> Arc<dyn FileHost> {
+pub fn files(bench: &Bench, endpoint: &str, key: Option<(&str, &str)>) -> Arc<dyn FileHost> {
     files_below(bench, endpoint, "some/prefix", key)
 }
 
@@ -44,7 +44,7 @@ async fn a_real_bucket_keeps_a_version_once_and_its_pointer_forward() {
     let version = bench.version("to ols/app+x", "1.4.0", &["latest"]);
     assert_done(&bench.publish(&Bench::target(host()), &version).await);
     let writes = bench.heard.writes();
-    assert_eq!(writes, 3);
+    assert_eq!(writes, 4);
     assert!(server.data().join("test/some/prefix/to ols/app+x/1.4.0/app-windows-amd64.zip").is_file());
     // Again, with and without what is remembered: nothing is written, and the server tells the digests.
     assert_done(&bench.publish(&Bench::target(host()), &version).await);
@@ -59,8 +59,8 @@ async fn a_real_bucket_keeps_a_version_once_and_its_pointer_forward() {
     // The pointer follows versions, and does not go back.
     let pointer = || async {
         let at = stagefreight::forge::packages::At { directory: "to ols/app+x/latest".to_owned(), file: "index.json".to_owned() };
-        let held = host().pointer(&at, &tokio_util::sync::CancellationToken::new()).await.expect("a look").expect("a pointer");
-        serde_json::from_slice::<serde_json::Value>(&held.document).expect("JSON")["version"].clone()
+        let held = host().document(&at, &tokio_util::sync::CancellationToken::new()).await.expect("a look").expect("a pointer");
+        serde_json::from_slice::<serde_json::Value>(&held.bytes).expect("JSON")["version"].clone()
     };
     for (next, then) in [("1.10.0", "1.10.0"), ("1.9.0", "1.10.0")] {
         let reports = bench.publish(&Bench::target(host()), &bench.version("to ols/app+x", next, &["latest"])).await;
@@ -120,8 +120,8 @@ async fn faults_of_a_bucket_are_settled_by_looking() {
         ("cut in the middle", put(1, Fault::Cut(Cut::RequestBody(20_000)))),
         ("told to slow down", put(1, Fault::status(503).header("Retry-After", "1"))),
         ("another conditional request is under way", put(1, Fault::status(409))),
-        ("the pointer answered 500 after it was written", put(3, Fault::status(500).after_commit())),
-        ("the pointer cut after it was written", put(3, Fault::Cut(Cut::After))),
+        ("the pointer answered 500 after it was written", put(4, Fault::status(500).after_commit())),
+        ("the pointer cut after it was written", put(4, Fault::Cut(Cut::After))),
         ("a look answered 500", FaultPlan::default().nth("HEAD", "*", 1, Fault::status(500))),
         ("a look cut", FaultPlan::default().nth("HEAD", "*", 2, Fault::Cut(Cut::After))),
     ];
@@ -134,7 +134,7 @@ async fn faults_of_a_bucket_are_settled_by_looking() {
             let reports = bench.publish(&Bench::target(host()), &version).await;
             let open: Vec<_> = reports.iter().filter(|report| !matches!(report.state, StepState::Complete | StepState::Placed)).collect();
             assert!(open.is_empty(), "{name}: {open:#?}");
-            assert_eq!(shelf.held().len(), 3, "{name}");
+            assert_eq!(shelf.held().len(), 4, "{name}");
             let writes = shelf.writes();
             assert_done(&bench.publish_elsewhere(&Bench::target(host()), &version).await);
             assert_eq!(shelf.writes(), writes, "{name}: nothing is sent twice");

@@ -34,7 +34,7 @@ fn survives(workspace: &Workspace, moment: &str, forget: &dyn Fn(), held: &dyn F
         assert!(status.code().is_none_or(|code| code == 0), "publisher ended with {status} at {moment} {n}");
         let killed = status.code().is_none();
         workspace.run(&["publish"], 0);
-        assert_eq!(held(), 3, "{moment} {n}");
+        assert_eq!(held(), 4, "{moment} {n}");
         workspace.run(&["publish"], 0);
         assert_eq!(workspace.writes(), 0, "{moment} {n}");
         if !killed {

@@ -9,7 +9,7 @@ use stagefreight::event::{Event, Events, Sink};
 use stagefreight::forge::gitea::Gitea;
 use stagefreight::forge::gitlab::Gitlab;
 use stagefreight::forge::transaction::{Kind, ListedAsset, ReleaseSettings, ReleaseTarget};
-use stagefreight::forge::{Api, Carrier, Forge, Pace, Place, Provider, Token, Uploader};
+use stagefreight::forge::{Api, Carrier, Forge, Pace, Place, Provider, ReleaseLink, Token, Uploader};
 use stagefreight::http::{self, Ladder, Options, Timeouts, Url};
 use stagefreight::manifest::Destination;
 use stagefreight::publish::{
@@ -26,6 +26,8 @@ pub struct FileRelease {
     pub notes: String,
     /// Files that are artifacts, by name.
     pub files: Vec<(String, Vec<u8>)>,
+    /// What it links to beside them.
+    pub links: Vec<ReleaseLink>,
     dir: PathBuf,
     sums: Option<String>,
 }
@@ -48,6 +50,7 @@ impl FileRelease {
             commit: commit.to_owned(),
             notes: "what is new".to_owned(),
             files,
+            links: Vec::new(),
             dir: dir.to_owned(),
             sums: None,
         };
@@ -116,6 +119,7 @@ impl FileRelease {
             commit: self.commit.clone(),
             may_make_tag: false,
             assets,
+            links: self.links.clone(),
             after: Vec::new(),
             making: None,
         };
@@ -219,6 +223,10 @@ impl Publisher {
     }
 
     pub fn gitlab(&self, url: &str, project: &str, token: &str, carrier: Carrier) -> Arc<dyn Forge> {
+        self.gitlab_project(url, project, token, carrier)
+    }
+
+    pub fn gitlab_project(&self, url: &str, project: &str, token: &str, carrier: Carrier) -> Arc<Gitlab> {
         let instance = Url::parse(url).expect("URL");
         let host = url.trim_start_matches("http://").to_owned();
         let place = Place { provider: Provider::Gitlab, host, project: project.to_owned() };

@@ -4,7 +4,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::repos::of_config;
+use super::repos::{nothing, of_config};
 use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::forge::retention::yank;
@@ -61,6 +61,9 @@ pub(super) fn run(session: &Session, args: &ReleaseYankArgs) -> Result<()> {
         return Err(Error::usage("a release is withdrawn for a reason").hint("say it: --reason \"…\""));
     }
     let asked = of_config(session, &args.repo)?;
+    if asked.is_empty() {
+        return Err(nothing());
+    }
     let mut failure: Option<Error> = None;
     let yanked = session.block_on(async {
         let mut repos = Vec::new();

@@ -30,7 +30,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPay
 pub use connector::Connector;
 use failure::{About, Meaning, error, meaning};
 pub use places::Variables;
-pub use signed::{CHECKSUM, LARGEST_OBJECT, SignedBucket, checksum_of};
+pub use signed::{CHECKSUM, LARGEST_OBJECT, ListedObject, SignedBucket, checksum_of};
 
 use super::error::{ArtifactError, ArtifactErrorKind};
 use super::pair::{self, Entry, MAX_POINTER, Pair};

@@ -4,13 +4,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
+use futures_util::StreamExt as _;
+use object_store::aws::{AmazonS3, AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::HttpRequest;
+use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::failure::{About, error};
+use super::failure::{About, Meaning, error, meaning};
 use super::places::{self, Variables};
-use crate::core::{Digest, Secret, StorePlace};
+use crate::core::{Digest, Secret, StorePlace, Timestamp};
 use crate::http::header::{self, HeaderName};
 use crate::http::{self, Method, Request, Url};
 use crate::store::artifact::error::{ArtifactError, ArtifactErrorKind};
@@ -29,8 +32,24 @@ const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode")
 /// Everything but the unreserved characters of RFC 3986: what a signature's canonical path encodes.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
+/// Objects of one list that are looked at. More is no directory of versions.
+const MOST_OBJECTS: usize = 200_000;
+
+/// An object as a list tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its key, below the place's prefix.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
 /// A bucket, and who we are there.
 pub struct SignedBucket {
+    bucket: AmazonS3,
+    prefix: String,
     identity: AwsCredentialProvider,
     region: String,
     root: Url,
@@ -57,7 +76,8 @@ impl SignedBucket {
         let below = prefix.as_deref().map_or_else(String::new, |prefix| format!("/{}", utf8_percent_encode(prefix, &RESERVED)));
         let root = Url::parse(&format!("{host}{below}/"))
             .map_err(|_| ArtifactError::new(ArtifactErrorKind::Usage, format!("the endpoint of {} is no address", about.shown)))?;
-        Ok(Self { identity: std::sync::Arc::clone(opened.credentials()), region, root, about })
+        let prefix = prefix.clone().unwrap_or_default();
+        Ok(Self { identity: std::sync::Arc::clone(opened.credentials()), bucket: opened, prefix, region, root, about })
     }
 
     /// For people: `s3://acme-releases/app`.
@@ -83,6 +103,47 @@ impl SignedBucket {
         let mut headers = vec![(header::CONTENT_TYPE, media_type), (CHECKSUM, checksum.as_str())];
         headers.extend_from_slice(conditions);
         self.signed(Method::PUT, key, &headers, Some(&raw)).await
+    }
+
+    /// Every object below a directory, by its key.
+    ///
+    /// # Errors
+    /// `Rejected` when there are more than are looked at.
+    pub async fn list(&self, directory: &str) -> Result<Vec<ListedObject>> {
+        let doing = format!("list {directory}");
+        let below = self.path(directory)?;
+        let skipped = if self.prefix.is_empty() { 0 } else { self.prefix.len() + 1 };
+        let mut objects = self.bucket.list(Some(&below));
+        let mut found = Vec::new();
+        while let Some(object) = objects.next().await {
+            let object = object.map_err(|failure| error(&doing, &self.about, &failure))?;
+            let Some(key) = object.location.as_ref().get(skipped..) else { continue };
+            let modified = Timestamp::from_unix(object.last_modified.timestamp());
+            found.push(ListedObject { key: key.to_owned(), size: object.size, modified });
+            if found.len() > MOST_OBJECTS {
+                let text = format!("{} holds more than {MOST_OBJECTS} objects below {directory}", self.about.shown);
+                return Err(ArtifactError::new(ArtifactErrorKind::Rejected, text));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes an object away. Gone already is a success.
+    pub async fn remove(&self, key: &str) -> Result<()> {
+        let doing = format!("remove {key}");
+        match self.bucket.delete(&self.path(key)?).await {
+            Ok(()) => Ok(()),
+            Err(failure) => match meaning(&doing, &self.about, &failure) {
+                Meaning::NoObject => Ok(()),
+                _ => Err(error(&doing, &self.about, &failure)),
+            },
+        }
+    }
+
+    fn path(&self, key: &str) -> Result<Path> {
+        let parts = [self.prefix.as_str(), key].into_iter().filter(|part| !part.is_empty());
+        let whole = parts.collect::<Vec<_>>().join("/");
+        Path::parse(&whole).map_err(|_| self.no_address(key))
     }
 
     /// What an answer says that is not the one hoped for; `body` is the beginning of it.
