@@ -28,6 +28,7 @@ pub mod schemas;
 pub mod session;
 mod store_open;
 pub mod tidy;
+mod verification;
 pub mod wire;
 
 pub use args::{Cli, Command};

@@ -13,6 +13,7 @@ use super::perform::take_lock;
 use super::releases;
 use super::rendered::{AtHand, Workshop};
 use super::session::Session;
+use super::verification;
 use super::wire::Wiring;
 use crate::core::{Digest, Timestamp};
 use crate::error::{Error, Kind, Result};
@@ -114,7 +115,8 @@ fn read_inputs(session: &Session) -> Result<Approved<Inputs>> {
     let review_bytes = files::need(workspace, names::path::REVIEW, "review")?;
     let outputs = files::outputs(&outputs_bytes)?;
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations_bytes, DESTINATIONS_SCHEMA_VERSION)?;
-    Ok(Approved::check(Inputs { outputs, destinations }, &outputs_bytes, &destinations_bytes, &review_bytes)?)
+    let approved = Approved::check(Inputs { outputs, destinations }, &outputs_bytes, &destinations_bytes, &review_bytes)?;
+    approved.extended(|inputs, verified| verification::attach(session, &mut inputs.destinations, verified, true))
 }
 
 // Which destinations this run is about. A name that matches nothing is a typo, not a wish.

@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::files;
 use super::session::Session;
+use super::verification;
 use super::wire::Wiring;
 use crate::core::{Timestamp, duration};
 use crate::error::{Error, Kind, Result};
@@ -14,6 +15,7 @@ use crate::manifest::{DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Re
 use crate::names;
 use crate::publish::{Depth, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement, PlacementState, Placements, Reading};
 use crate::report::StatusLine;
+use crate::review::Approved;
 use crate::verify::{Expected, State, compare};
 
 /// Destinations read at the same time.
@@ -39,6 +41,7 @@ pub async fn read_some(session: &Session, depth: Depth, wanted: &(dyn Fn(&Destin
     let workspace = &session.directory;
     let bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
     let mut destinations: Destinations = files::parse(names::path::DESTINATIONS, &bytes, DESTINATIONS_SCHEMA_VERSION)?;
+    verified(session, &mut destinations, &bytes)?;
     destinations.destinations.retain(|destination| wanted(destination));
     let used: Vec<&str> = destinations.destinations.iter().map(|destination| destination.target.as_str()).collect();
     destinations.targets.retain(|target| used.contains(&target.name.as_str()));
@@ -67,6 +70,16 @@ pub async fn read_some(session: &Session, depth: Depth, wanted: &(dyn Fn(&Destin
         )
     });
     Ok(ReadBack { version: destinations.version.clone(), commit: destinations.commit.clone(), lines: lines.collect() })
+}
+
+/// Where review approved these very destinations, what it verified belongs to what must be there.
+fn verified(session: &Session, destinations: &mut Destinations, bytes: &[u8]) -> Result<()> {
+    let read = |name: &str| files::need(&session.directory, name, "review");
+    let (Ok(outputs), Ok(review)) = (read(names::path::OUTPUTS), read(names::path::REVIEW)) else { return Ok(()) };
+    match Approved::check(destinations, &outputs, bytes, &review) {
+        Ok(approved) => approved.extended(|inputs, verified| verification::attach(session, inputs, verified, false)).map(drop),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Checks that `published.json` is whole and says what the destinations file expects, as far as both exist.

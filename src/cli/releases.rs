@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::perform::statements::Statement;
 use super::session::Session;
+use super::verification;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
 use crate::forge::install::{self, Installed, Packed, Script};
@@ -180,7 +181,8 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         let script = Script { title: &title, base: &making.downloads, files: install };
         assets.push(write(session, &directory, &rules.kept(install::NAME), &script.text())?);
     }
-    unique(release, &assets)?;
+    let verification = making.attestations.then(|| rules.kept(verification::NAME));
+    unique(release, &assets, verification.as_deref())?;
     if making.checksums && !assets.is_empty() {
         let mut lines: Vec<String> = assets.iter().map(|asset| format!("{}  {}\n", asset.sha256.hex(), asset.name)).collect();
         lines.sort_by(|one, other| one[64..].cmp(&other[64..]));
@@ -200,6 +202,7 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
     let provider = if making.provider == EMBEDDED { Some(Provider::Github) } else { Provider::of_name(&making.provider) };
     settings.notes = shortened(notes.join("\n\n"), provider);
     settings.assets = assets;
+    settings.verification = verification;
     if making.image_links {
         // The name that stays comes before those that move: of links to one page the first is kept.
         let mut tags = images_here.clone();
@@ -243,11 +246,12 @@ fn packages(all: &[Destination], known: &Known<'_>) -> Vec<(String, Option<Relea
 }
 
 /// What we add ourselves must not have the name of a file that was built.
-fn unique(release: &Destination, assets: &[ListedAsset]) -> Result<()> {
+fn unique(release: &Destination, assets: &[ListedAsset], further: Option<&str>) -> Result<()> {
     let mut seen = HashSet::new();
-    match assets.iter().find(|asset| !seen.insert(asset.name.to_ascii_lowercase())) {
+    let mut names = assets.iter().map(|asset| asset.name.as_str()).chain(further);
+    match names.find(|name| !seen.insert(name.to_ascii_lowercase())) {
         None => Ok(()),
-        Some(twice) => Err(Error::usage(format!("{} would have two files called {}", release.name, twice.name))
+        Some(twice) => Err(Error::usage(format!("{} would have two files called {twice}", release.name))
             .hint("give the archive or the image build another name, or leave what is added out: `attestations: false`")),
     }
 }

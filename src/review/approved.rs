@@ -11,6 +11,7 @@ use crate::names;
 pub struct Approved<T> {
     value: T,
     reviewed_at: String,
+    verified: Vec<String>,
 }
 
 /// Why a value is not approved.
@@ -64,12 +65,19 @@ impl<T> Approved<T> {
                 return Err(NotApproved::OtherBytes { file, approved: approved.clone(), present });
             }
         }
-        Ok(Self { value, reviewed_at: approval.reviewed_at })
+        Ok(Self { value, reviewed_at: approval.reviewed_at, verified: approval.verified })
     }
 
     /// What was approved.
     pub fn get(&self) -> &T {
         &self.value
+    }
+
+    /// Adds to it what follows from its being approved: `f` gets the ids of the artifacts whose bytes were all read and
+    /// hashed.
+    pub fn extended<E>(mut self, f: impl FnOnce(&mut T, &[String]) -> Result<(), E>) -> Result<Self, E> {
+        f(&mut self.value, &self.verified)?;
+        Ok(self)
     }
 
     /// When, RFC 3339.

@@ -131,7 +131,7 @@ async fn pointed_at(
 async fn not_ours(host: &dyn FileHost, version: &HeldVersion, cancel: &CancellationToken) -> Result<Option<String>, ForgeError> {
     let indexes: Vec<&str> = version.files.iter().map(|(name, _)| name.as_str()).filter(|name| is_index_file(name)).collect();
     if indexes.is_empty() {
-        return Ok(Some("no index of ours lies in it: somebody else published it".to_owned()));
+        return Ok(Some("no index of ours lies in it: somebody else published it, or it is a release's".to_owned()));
     }
     if indexes.len() > MOST_INDEXES {
         return Ok(Some(format!("it has more than {MOST_INDEXES} indexes")));

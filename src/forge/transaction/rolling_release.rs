@@ -18,7 +18,7 @@ use crate::forge::upload::Uploader;
 use crate::manifest::Destination;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
-/// Digests of everything else; it is exchanged last, so that it vouches for the rest.
+/// Digests of what is exchanged before it, so that it vouches for all of that.
 const SUMS: &str = "SHA256SUMS";
 
 pub(super) struct RollingReleaseStep {
@@ -152,8 +152,9 @@ impl RollingReleaseStep {
             return Ok(Some(listed.name.clone()));
         }
         let untold = |name: &str| there.get(name).filter(|stored| stored.sha256.is_none());
-        let has_sums = self.making.expected.iter().any(|listed| listed.name == SUMS);
-        for listed in self.making.expected.iter().filter(|listed| !has_sums || listed.name == SUMS) {
+        // What comes after the list is not in it.
+        let vouched = self.making.expected.iter().position(|listed| listed.name == SUMS).unwrap_or(0);
+        for listed in &self.making.expected[vouched..] {
             let Some(stored) = untold(&listed.name) else { continue };
             let found = hash::of_stored(self.forge(), self.making.uploader.http(), stored, listed.size, &cx.cancel).await?;
             if found != listed.sha256 {

@@ -25,6 +25,9 @@ pub struct ReleaseSettings {
     pub may_make_tag: bool,
     /// Everything that must be attached before it is visible.
     pub assets: Vec<ListedAsset>,
+    /// What the file is called that tells what review verified of it; it is added when review approved. `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<String>,
     /// What it links to beside its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<ReleaseLink>,

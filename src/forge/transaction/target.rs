@@ -82,7 +82,7 @@ impl ReleaseTarget {
     }
 
     fn release_steps(&self, destination: &Destination, artifacts: &[ApprovedArtifact], own: &[Destination]) -> Vec<Box<dyn Step>> {
-        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, links, after: _, making: _ } =
+        let ReleaseSettings { title, notes, prerelease, commit, may_make_tag, assets, links, verification: _, after: _, making: _ } =
             match settings::of(destination) {
                 Ok(settings) => settings,
                 Err(error) => return vec![Box::new(Refused::new(&destination.name, error))],

@@ -40,7 +40,14 @@ fn a_release_and_its_mirror_and_a_package_go_from_the_config_to_what_verify_says
     workspace.run(&["perform"], 0);
     workspace.run(&["review"], 0);
     workspace.run(&["publish"], 3);
-    let set = ["SHA256SUMS", "tool-1.4.0-linux-amd64.tar.gz", "tool-1.4.0-windows-amd64.zip", "tool-linux-amd64", "tool-windows-amd64.exe"];
+    let set = [
+        "SHA256SUMS",
+        "tool-1.4.0-linux-amd64.tar.gz",
+        "tool-1.4.0-windows-amd64.zip",
+        "tool-linux-amd64",
+        "tool-windows-amd64.exe",
+        "verification.json",
+    ];
     let names = |project: &str| {
         let offered = runtime.block_on(gitea.offered(project, "v1.4.0"));
         offered.map(|files| files.into_iter().map(|(name, _)| name).collect::<Vec<_>>())

@@ -128,8 +128,14 @@ fn a_release_goes_from_the_config_to_what_verify_says() {
     }
     for project in ["acme/app", "mirrors/app"] {
         let release = hub.ask(&format!("/api/v3/repos/{project}/releases/tags/v1.4.0"));
-        let set =
-            ["SHA256SUMS", "tool-1.4.0-linux-amd64.tar.gz", "tool-1.4.0-windows-amd64.zip", "tool-linux-amd64", "tool-windows-amd64.exe"];
+        let set = [
+            "SHA256SUMS",
+            "tool-1.4.0-linux-amd64.tar.gz",
+            "tool-1.4.0-windows-amd64.zip",
+            "tool-linux-amd64",
+            "tool-windows-amd64.exe",
+            "verification.json",
+        ];
         assert_eq!(names(&release), set, "{project}");
         let body = release["body"].as_str().expect("notes");
         assert!(body.contains("### Downloads") && body.contains("a new way"), "{body}");
@@ -141,7 +147,15 @@ fn a_release_goes_from_the_config_to_what_verify_says() {
     sf.run(&["release", "verify"]).code(0);
     sf.run(&["verify"]).code(0);
 
+    // What review verified is a file of it, and the same whenever it is verified.
+    let written = sf.read(".stagefreight/release/home/verification.json");
+    assert_eq!(written, sf.read(".stagefreight/release/mirror/verification.json"));
+    let statement: Value = serde_json::from_str(&written).expect("a statement");
+    assert_eq!(statement["predicate"]["verificationResult"], "PASSED", "{statement:#}");
+    assert_eq!(statement["subject"].as_array().map(Vec::len), Some(4), "{statement:#}");
+    assert!(statement["predicate"]["resourceUri"].as_str().is_some_and(|uri| uri.ends_with("/acme/app@refs/tags/v1.4.0")), "{statement:#}");
     hub.server.log().clear();
+    sf.run(&["review"]).code(0);
     sf.run(&["publish"]).code(0);
     assert!(hub.server.log().writes().is_empty(), "{:?}", hub.server.log().writes());
     assert!(hub.server.log().entries().len() <= 10, "{} requests", hub.server.log().entries().len());

@@ -20,7 +20,7 @@ fn survives_every(moment: &str) {
         let releases = || hub.ask("/api/v3/repos/acme/app/releases?per_page=100").as_array().cloned().unwrap_or_default();
         let whole = |release: &serde_json::Value| {
             let assets = release["assets"].as_array().expect("assets");
-            assets.len() == 5 && assets.iter().all(|asset| asset["state"] == "uploaded")
+            assets.len() == 6 && assets.iter().all(|asset| asset["state"] == "uploaded")
         };
         if killed {
             crashes += 1;

@@ -10,8 +10,14 @@ use crate::crash::publish_until;
 const RELEASE: &str = r#"  release: { kind: release, repos: home, archives: [pack, tool], when: { git_tags: [stable] } }
 "#;
 
-const SET: [&str; 5] =
-    ["SHA256SUMS", "tool-1.4.0-linux-amd64.tar.gz", "tool-1.4.0-windows-amd64.zip", "tool-linux-amd64", "tool-windows-amd64.exe"];
+const SET: [&str; 6] = [
+    "SHA256SUMS",
+    "tool-1.4.0-linux-amd64.tar.gz",
+    "tool-1.4.0-windows-amd64.zip",
+    "tool-linux-amd64",
+    "tool-windows-amd64.exe",
+    "verification.json",
+];
 
 /// Names that releases show, sorted; each stands for a file that is there.
 fn shown(server: &Running) -> Vec<Vec<String>> {

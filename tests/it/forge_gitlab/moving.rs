@@ -36,7 +36,7 @@ fn a_release_that_moves_is_changed_in_place() {
     let mut lab = Lab::of_person(NIGHTLY);
     run_all(&lab);
     assert_eq!(offered(&lab, "nightly"), offered(&lab, "v1.4.0"));
-    assert_eq!(offered(&lab, "nightly").len(), 5);
+    assert_eq!(offered(&lab, "nightly").len(), 6);
     lab.workspace.run(&["publish"], 0);
     assert_eq!(lab.workspace.writes(), 0);
 
@@ -71,6 +71,6 @@ fn a_job_makes_it_and_is_told_that_it_may_not_move_its_tag() {
     lab.workspace.run(&["review"], 0);
     let refused = lab.workspace.run(&["publish"], 3);
     assert!(refused.stderr().contains("write the repository"), "{}", refused.stderr());
-    assert_eq!(offered(&lab, "v1.5.0").len(), 5, "the release itself is there");
+    assert_eq!(offered(&lab, "v1.5.0").len(), 6, "the release itself is there");
     lab.findings.assert_none();
 }

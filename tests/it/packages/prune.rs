@@ -52,7 +52,7 @@ async fn old_versions_go(package: &str, pointed: Option<&str>, place: impl Fn(&B
         ("1.0.0", "goes"),
         ("1.1.0", "it holds theirs.bin, which we did not publish"),
         ("1.2.0", "goes"),
-        ("1.3.0", "no index of ours lies in it: somebody else published it"),
+        ("1.3.0", "no index of ours lies in it: somebody else published it, or it is a release's"),
         ("1.10.0", "it is among the newest 1"),
         ("1.11.0-rc.1", "it is among the newest 1"),
     ]);

@@ -119,6 +119,7 @@ impl FileRelease {
             commit: self.commit.clone(),
             may_make_tag: false,
             assets,
+            verification: None,
             links: self.links.clone(),
             after: Vec::new(),
             making: None,
