@@ -131,7 +131,7 @@ fn last(name: &str) -> &str {
 
 /// Is it an SBOM or a provenance that an image carries? `app-linux-amd64.sbom.json`, `….provenance.2.json`.
 fn is_statement(name: &str) -> bool {
-    name.ends_with(".json") && name.split('.').any(|part| matches!(part, "sbom" | "provenance" | "statement"))
+    name.strip_suffix(".json").is_some_and(|stem| stem.split('.').any(|part| matches!(part, "sbom" | "provenance" | "statement")))
 }
 
 #[cfg(test)]
