@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::making::{Making, READ_BY};
 use crate::core::{BoxFuture, Version};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
+use crate::forge::release::StoredRelease;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct LatestStep {
@@ -24,8 +25,8 @@ impl LatestStep {
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
         let ours = &self.shared.spec.tag;
         let Some(held) = self.shared.forge.latest(&cx.cancel).await? else { return Ok(Observation::Absent) };
-        // Without a mark the youngest release is the latest, and one that moves may be the youngest any time: then it is marked.
-        if held.tag == *ours && !self.rolling.is_empty() && !cx.completed.contains(&self.name.0) {
+        // Without a mark the youngest release is the latest, and one that is still to come will be that: then ours is marked.
+        if held.tag == *ours && !cx.completed.contains(&self.name.0) && self.expects_a_younger(cx).await? {
             return Ok(Observation::Partial { missing: "a mark that outlives younger releases".to_owned() });
         }
         if held.tag == *ours {
@@ -41,6 +42,16 @@ impl LatestStep {
             (Some(_), Some(_)) => Observation::Superseded { found: held.tag.clone(), why: format!("{} is newer than {ours}", held.tag) },
             _ => diverged(false, format!("{ours} and {} cannot be compared as versions", held.tag), true),
         })
+    }
+
+    /// A release that moves is changed in place, and gets no younger by it; one that is not seen yet is going to be made.
+    async fn expects_a_younger(&self, cx: &Cx) -> Result<bool, ForgeError> {
+        for tag in &self.rolling {
+            if !self.shared.forge.releases_of(tag, &cx.cancel).await?.iter().any(StoredRelease::is_visible) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn placed(&self, cx: &Cx, found: &Observation) -> Result<Placed, ForgeError> {

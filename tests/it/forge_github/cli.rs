@@ -198,7 +198,15 @@ fn a_release_that_moves_is_changed_in_place() {
     let release = |tag: &str| hub.ask(&format!("/api/v3/repos/acme/app/releases/tags/{tag}"));
     let first = release("nightly");
     assert_eq!(names(&first), names(&release("v1.4.0")));
-    assert_eq!(hub.ask("/api/v3/repos/acme/app/releases/latest")["tag_name"], "v1.4.0");
+    let unchanged = |sf: &Sf, latest: &str| {
+        // From nothing that is remembered: what is marked as the latest release stays so without being marked again.
+        sf.forget_publishing();
+        hub.server.log().clear();
+        sf.run(&["publish"]).code(0);
+        assert!(hub.server.log().writes().is_empty(), "{:?}", hub.server.log().writes());
+        assert_eq!(hub.ask("/api/v3/repos/acme/app/releases/latest")["tag_name"], latest);
+    };
+    unchanged(&sf, "v1.4.0");
 
     sf.write("d", "d");
     sf.commit("feat: what is new");
@@ -215,6 +223,7 @@ fn a_release_that_moves_is_changed_in_place() {
     hub.server.log().clear();
     sf.run(&["publish"]).code(0);
     assert!(hub.server.log().writes().is_empty(), "{:?}", hub.server.log().writes());
+    unchanged(&sf, "v1.5.0");
     hub.heard.assert_valid();
 }
 
