@@ -161,8 +161,9 @@ impl Api {
                 (response.status(), response.headers().clone(), response.method().clone(), response.url().clone());
             match response.bytes(LARGEST_ANSWER).await {
                 Ok(body) => return Ok(Answer { status, headers, body, method, url }),
-                // A document that broke off is asked for again, out of the same budget; a write is settled by its caller.
-                Err(error) if method == Method::GET && is_torn(&error) && budget.spend(cancel).await => {}
+                // What broke off is asked for again, out of the same budget; a write that must not be repeated is settled by
+                // its caller.
+                Err(error) if request.is_safe() && is_torn(&error) && budget.spend(cancel).await => {}
                 Err(error) if method != Method::GET && is_torn(&error) => {
                     return Err(ForgeError { kind: ForgeErrorKind::Ambiguous, ..error.into() });
                 }
@@ -316,7 +317,8 @@ impl Answer {
     }
 }
 
-fn is_torn(error: &http::HttpError) -> bool {
+/// The connection broke while an answer was read.
+pub(super) fn is_torn(error: &http::HttpError) -> bool {
     use http::HttpErrorKind as H;
     matches!(error.kind, H::Cut | H::Stalled | H::Timeout)
 }

@@ -147,7 +147,12 @@ impl From<ForgeError> for PlaceError {
             F::Source => P::Source,
             F::Cancelled => P::Interrupted,
         };
-        Self { kind, message: error.message, hint: error.hint }
+        // Where it says why and nobody knows better.
+        let hint = error.hint.or_else(|| {
+            let says_why = matches!(error.kind, F::NotFound | F::Exists | F::TooLarge | F::Rejected);
+            says_why.then(|| "the forge says why: when that is mended, run publish again; what arrived is found and kept".to_owned())
+        });
+        Self { kind, message: error.message, hint }
     }
 }
 

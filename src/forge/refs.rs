@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::api::is_torn;
 use super::error::{ForgeError, ForgeErrorKind};
 use crate::core::Secret;
 use crate::http::{self, Body, Method, Replay, Request, StatusCode, header};
@@ -48,12 +49,20 @@ impl Refs {
     pub async fn tag(&self, name: &str, cancel: &CancellationToken) -> Result<Option<TagRef>, ForgeError> {
         let mut url = self.address(&["info", "refs"]);
         url.set_query(Some("service=git-upload-pack"));
-        let response = self.http.send(&self.request(Method::GET, url), cancel).await?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(self.refused("read the tags of", status));
-        }
-        let bytes = response.bytes(MOST).await?;
+        let budget = self.http.budget();
+        let request = self.request(Method::GET, url).budget(&budget);
+        let bytes = loop {
+            let response = self.http.send(&request, cancel).await?;
+            let status = response.status();
+            if !status.is_success() {
+                return Err(self.refused("read the tags of", status));
+            }
+            match response.bytes(MOST).await {
+                Ok(bytes) => break bytes,
+                Err(error) if is_torn(&error) && budget.spend(cancel).await => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
         let lines = packets(&bytes).ok_or_else(|| self.nonsense())?;
         Ok(find(&lines, name))
     }
@@ -75,7 +84,9 @@ impl Refs {
         if !status.is_success() {
             return Err(self.refused("move a tag of", status));
         }
-        let bytes = response.bytes(MOST).await?;
+        // What it names now tells whether it moved.
+        let unclear = |error: http::HttpError| ForgeError { kind: ForgeErrorKind::Ambiguous, ..error.into() };
+        let bytes = response.bytes(MOST).await.map_err(unclear)?;
         let said = String::from_utf8_lossy(&bytes);
         if said.contains(&format!("ok refs/tags/{name}")) {
             return Ok(());

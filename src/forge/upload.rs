@@ -25,8 +25,9 @@ const SHORTEST_DEADLINE: Duration = Duration::from_secs(120);
 /// How often one file is sent before we stop.
 const MOST_ATTEMPTS: u32 = 4;
 
-/// Looks at an upload of somebody else that has not ended, before it counts as left behind.
-const LOOKS_AT_ANOTHERS: u32 = 4;
+/// Looks for a file whose name is taken, before an upload that has not ended counts as left behind, and a file that no
+/// list shows as not there.
+const LOOKS_WHEN_TAKEN: u32 = 4;
 
 /// What came of a file.
 #[derive(Debug, Clone)]
@@ -69,6 +70,30 @@ impl Uploader {
         held: Option<&StoredAsset>,
         cancel: &CancellationToken,
     ) -> Result<Sent, ForgeError> {
+        self.bring(forge, container, asset, held, None, cancel).await
+    }
+
+    /// The same over a file of that name, where a newer file covers an older one.
+    pub async fn cover(
+        &self,
+        forge: &dyn Forge,
+        container: &Container,
+        asset: &AssetSource,
+        older: &StoredAsset,
+        cancel: &CancellationToken,
+    ) -> Result<Sent, ForgeError> {
+        self.bring(forge, container, asset, None, Some(older), cancel).await
+    }
+
+    async fn bring(
+        &self,
+        forge: &dyn Forge,
+        container: &Container,
+        asset: &AssetSource,
+        held: Option<&StoredAsset>,
+        older: Option<&StoredAsset>,
+        cancel: &CancellationToken,
+    ) -> Result<Sent, ForgeError> {
         let _permit = tokio::select! {
             permit = self.room.acquire() => permit.map_err(|_| cancelled())?,
             () = cancel.cancelled() => return Err(cancelled()),
@@ -100,7 +125,8 @@ impl Uploader {
                 Err(error) => return Err(error),
             };
             // Neither yes nor no: what is there decides.
-            match self.look(forge, container, asset, failure.kind == ForgeErrorKind::Exists, cancel).await? {
+            let found = self.look(forge, container, asset, failure.kind == ForgeErrorKind::Exists, cancel).await?;
+            match found.filter(|found| older.is_none_or(|older| older.id != found.id)) {
                 Some(stored) if stored.state == AssetState::Complete => return Self::complete(asset, stored, asset.size, writes),
                 Some(stored) => {
                     forge.remove_asset(container, &stored, cancel).await?;
@@ -116,12 +142,18 @@ impl Uploader {
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        let text = format!("cannot upload {} to {}: every attempt ended without a clear answer", asset.name, forge.place());
-        let unclear =
-            || ForgeError::new(ForgeErrorKind::Unavailable, text.clone()).hint("run publish again; what arrived is found and kept");
-        Err(last.map_or_else(unclear, |last| {
-            ForgeError { kind: ForgeErrorKind::Unavailable, ..last }.context(&format!("cannot upload {}", asset.name))
-        }))
+        let doing = format!("cannot upload {} to {}", asset.name, forge.place());
+        let again = "run publish again; what arrived is found and kept".to_owned();
+        Err(match last {
+            None => {
+                ForgeError::new(ForgeErrorKind::Unavailable, format!("{doing}: every attempt ended without a clear answer")).hint(again)
+            }
+            Some(last) => {
+                let last = ForgeError { kind: ForgeErrorKind::Unavailable, hint: last.hint.clone().or(Some(again)), ..last };
+                // What the forge says begins with what was being done.
+                if last.message.starts_with("cannot upload") { last } else { last.context(&doing) }
+            }
+        })
     }
 
     /// One attempt.
@@ -155,21 +187,24 @@ impl Uploader {
         forge.uploaded(asset, &answer)
     }
 
-    /// The file of this name there. An upload of somebody else that is still under way is given some time.
+    /// The file of this name there. Where the name is said to be taken, it is given some time: an upload of somebody else
+    /// may be under way, and a list may lag behind what arrived.
     async fn look(
         &self,
         forge: &dyn Forge,
         container: &Container,
         asset: &AssetSource,
-        may_be_anothers: bool,
+        is_taken: bool,
         cancel: &CancellationToken,
     ) -> Result<Option<StoredAsset>, ForgeError> {
         let mut looks = 0;
         loop {
             looks += 1;
-            let found = forge.assets(container, cancel).await?.into_iter().find(|stored| stored.name == asset.name);
-            let under_way = found.as_ref().is_some_and(|stored| stored.state == AssetState::Unfinished);
-            if !(under_way && may_be_anothers) || looks == LOOKS_AT_ANOTHERS {
+            let named = forge.assets(container, cancel).await?.into_iter().filter(|stored| stored.name == asset.name);
+            // Where several have one name, a whole one counts.
+            let found = named.min_by_key(|stored| stored.state != AssetState::Complete);
+            let whole = found.as_ref().is_some_and(|stored| stored.state == AssetState::Complete);
+            if whole || !is_taken || looks == LOOKS_WHEN_TAKEN {
                 return Ok(found);
             }
             tokio::select! {

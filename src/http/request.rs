@@ -107,6 +107,11 @@ impl Request {
         self
     }
 
+    /// It may be repeated.
+    pub fn is_safe(&self) -> bool {
+        self.replay == Replay::Safe
+    }
+
     /// Shares a budget of retries with the other requests of one operation.
     #[must_use]
     pub fn budget(mut self, budget: &Arc<Budget>) -> Self {

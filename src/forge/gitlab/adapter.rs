@@ -314,7 +314,8 @@ impl Forge for Gitlab {
                     assets: NewAssets { links },
                 };
                 let url = self.url(&["releases"], &[]);
-                let answer = self.api.write(Method::POST, url, Some(&document), Replay::Once, cancel).await?;
+                // A tag has one release: the second time it exists (409), and looking tells whose it is.
+                let answer = self.api.write(Method::POST, url, Some(&document), Replay::Safe, cancel).await?;
                 if !answer.status.is_success() {
                     return Err(self.refused(&doing, &answer));
                 }
@@ -325,8 +326,10 @@ impl Forge for Gitlab {
             let listed = held.listed.clone().unwrap_or_default();
             for link in links.iter().filter(|link| !listed.contains(&link.name)) {
                 let url = self.url(&["releases", &spec.tag, "assets", "links"], &[]);
-                let answer = self.api.write(Method::POST, url, Some(link), Replay::Once, cancel).await?;
-                if !answer.status.is_success() {
+                let answer = self.api.write(Method::POST, url, Some(link), Replay::Safe, cancel).await?;
+                // A name that is taken is there: by the answer that was lost, or by another publisher.
+                let is_there = self.api.said(&answer).is_some_and(|said| said.contains(r#""name":["has already been taken"]"#));
+                if !answer.status.is_success() && !is_there {
                     return Err(self.refused(&format!("link {} to release {} of {}", link.name, spec.tag, self.place), &answer));
                 }
             }

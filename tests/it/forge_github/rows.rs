@@ -163,6 +163,11 @@ fn transfers() -> Vec<Row> {
         row("upload: the answer is half a document").nth("POST", &upload, 1, Fault::Truncate { bytes: 40 }),
         row("upload: 422 after success").nth("POST", &upload, 1, respond(422, exists).after_commit()),
         row("upload: 422 for a file that is not there").nth("POST", &upload, 1, respond(422, exists)),
+        row("upload: the answer is lost, and the list lags behind")
+            .nth("POST", &upload, 1, Fault::Cut(Cut::After))
+            .nth("GET", &api("/releases/*/assets*"), 2, respond(200, "[]"))
+            .nth("GET", &api("/releases/*/assets*"), 3, respond(200, "[]"))
+            .nth("GET", &api("/releases/*/assets*"), 4, respond(200, "[]")),
         row("upload: 413").nth("POST", &upload, 1, respond(413, "")).ends(P::Rejected, "413"),
         row("upload: redirected elsewhere")
             .every("POST", &upload, Fault::status(307).header("Location", "http://localhost:1/"))

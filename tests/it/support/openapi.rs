@@ -1,13 +1,17 @@
 //! Requests and answers, held against an API's own description.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
+use jsonschema::Validator;
 use serde_json::{Value, json};
 use stagefreight::rehearse::api::{Exchange, Recorder};
 
-/// A description out of `tests/openapi`.
+/// A description out of `tests/openapi`. Making a validator takes far longer than an exchange, and who is recorded waits for
+/// it: each is made once, for all tests.
 pub struct OpenApi {
     document: Value,
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
 /// What was found wrong while a server ran.
@@ -15,6 +19,11 @@ pub struct OpenApi {
 pub struct Findings(Arc<Mutex<Vec<String>>>);
 
 impl Findings {
+    /// Those in a list that somebody else fills.
+    pub fn of(list: Arc<Mutex<Vec<String>>>) -> Self {
+        Self(list)
+    }
+
     #[track_caller]
     pub fn assert_none(&self) {
         let found = self.0.lock().expect("findings");
@@ -23,17 +32,23 @@ impl Findings {
 }
 
 impl OpenApi {
-    pub fn read(name: &str) -> Self {
+    pub fn read(name: &str) -> Arc<Self> {
+        static READ: LazyLock<Mutex<HashMap<String, Arc<OpenApi>>>> = LazyLock::new(Mutex::default);
+        let mut read = READ.lock().expect("descriptions");
+        Arc::clone(read.entry(name.to_owned()).or_insert_with(|| Arc::new(Self::parse(name))))
+    }
+
+    fn parse(name: &str) -> Self {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi").join(name);
         let text = std::fs::read_to_string(path).expect("a description");
         let mut document = serde_json::from_str(&text).expect("JSON");
         to_json_schema(&mut document);
-        Self { document }
+        Self { document, validators: Mutex::default() }
     }
 
     /// Holds every exchange below `prefix` against the description, and keeps what is wrong. `beside` are paths that belong
     /// to another protocol.
-    pub fn recorder(self, prefix: &'static str, beside: &'static [&'static str]) -> (Recorder, Findings) {
+    pub fn recorder(self: Arc<Self>, prefix: &'static str, beside: &'static [&'static str]) -> (Recorder, Findings) {
         let findings = Findings::default();
         let kept = findings.clone();
         let recorder = move |exchange: &Exchange| {
@@ -105,11 +120,24 @@ impl OpenApi {
     }
 
     fn satisfies(&self, schema: &Value, document: &Value) -> Result<(), String> {
-        let whole = json!({ "allOf": [schema], "components": self.document["components"] });
-        let validator = jsonschema::validator_for(&whole).map_err(|error| error.to_string())?;
+        let validator = self.validator(schema)?;
         let errors: Vec<String> =
             validator.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).take(5).collect();
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
+    }
+}
+
+impl OpenApi {
+    fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
+        let mut known = self.validators.lock().expect("validators");
+        let key = schema.to_string();
+        if let Some(validator) = known.get(&key) {
+            return Ok(Arc::clone(validator));
+        }
+        let whole = json!({ "allOf": [schema], "components": self.document["components"] });
+        let validator = Arc::new(jsonschema::validator_for(&whole).map_err(|error| error.to_string())?);
+        known.insert(key, Arc::clone(&validator));
+        Ok(validator)
     }
 }
 
