@@ -7,7 +7,7 @@ mod crash;
 #[path = "forge_github/faults.rs"]
 mod faults;
 #[path = "forge_github/openapi.rs"]
-mod openapi;
+pub(crate) mod openapi;
 #[path = "forge_github/rows.rs"]
 mod rows;
 #[path = "forge_github/scene.rs"]

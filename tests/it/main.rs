@@ -41,6 +41,7 @@ mod publish;
 mod registry_client;
 mod registry_options;
 mod remote;
+mod rolling;
 mod secrets;
 mod tag_policy;
 mod version;

@@ -70,7 +70,8 @@ impl DraftStep {
             .hint(format!("delete it there, or take it over with its text: --adopt {name} --reason \"…\""))
     }
 
-    async fn placed(&self, cx: &Cx) -> Result<Placed, ForgeError> {
+    /// Makes sure of one draft; afterwards it, or what became visible meanwhile, is what [`Making::held`] tells.
+    pub(super) async fn placed(&self, cx: &Cx) -> Result<Placed, ForgeError> {
         let Making { forge, spec, .. } = &*self.shared;
         let mut writes = 0;
         let mut made: Option<StoredRelease> = None;

@@ -11,6 +11,7 @@ mod making;
 mod read;
 mod rolling;
 mod rolling_files;
+mod rolling_place;
 mod rolling_release;
 mod settings;
 mod target;

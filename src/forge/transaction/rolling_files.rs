@@ -47,56 +47,115 @@ impl Exchange {
         cancel: &CancellationToken,
     ) -> Result<StoredAsset, ForgeError> {
         let old = there.get(&listed.name);
-        if let Some(old) = old.filter(|old| old.holds(listed.size, &listed.sha256) == Some(true)) {
+        let holds = |stored: &&StoredAsset| stored.holds(listed.size, &listed.sha256) == Some(true);
+        if let Some(old) = old.filter(holds) {
             return Ok(old.clone());
         }
+        let source = self.source(listed)?;
+        let forge = &*self.forge;
+        // A package gives the newest file of a name: the new one on top of the old one is the exchange.
+        if forge.rules().flow == Flow::PackageFirst {
+            let Some(old) = old else { return self.send(container, &source, placed, cancel).await };
+            let sent = self.uploader.cover(forge, container, &source, old, cancel).await?;
+            placed.sent += sent.bytes;
+            placed.writes += sent.writes;
+            return Ok(sent.stored);
+        }
+        let beside = AssetSource { name: format!("{}{HALF}{}", listed.name, &listed.sha256.hex()[..8]), ..source.clone() };
+        let waiting = there.get(&beside.name);
+        let is_read = is_seen && old.is_some_and(|old| old.state == AssetState::Complete);
+        let whole = match waiting {
+            // An earlier run was interrupted before it could give it its name.
+            Some(stored) if holds(&stored) => Some(stored.clone()),
+            Some(half) => {
+                self.remove(container, half, placed, cancel).await?;
+                None
+            }
+            None => None,
+        };
+        let whole = match whole {
+            None if is_read => Some(self.send(container, &beside, placed, cancel).await?),
+            whole => whole,
+        };
+        if let Some(old) = old {
+            self.remove(container, old, placed, cancel).await?;
+        }
+        match whole {
+            Some(stored) => self.rename(container, &stored, old, listed, placed, cancel).await,
+            None => self.send(container, &source, placed, cancel).await,
+        }
+    }
+
+    fn source(&self, listed: &ListedAsset) -> Result<AssetSource, ForgeError> {
         let Some(path) = &listed.path else {
             let text = format!("it is not said where {} lies", listed.name);
             return Err(ForgeError::new(ForgeErrorKind::Source, text).hint("run perform again"));
         };
-        let source = AssetSource {
+        Ok(AssetSource {
             name: listed.name.clone(),
             path: self.workspace.join(path),
             size: listed.size,
             sha256: listed.sha256.clone(),
             media_type: media_type(&listed.name).to_owned(),
+        })
+    }
+
+    async fn remove(
+        &self,
+        container: &Container,
+        stored: &StoredAsset,
+        placed: &mut Placed,
+        cancel: &CancellationToken,
+    ) -> Result<(), ForgeError> {
+        placed.writes += 1;
+        self.forge.remove_asset(container, stored, cancel).await
+    }
+
+    async fn rename(
+        &self,
+        container: &Container,
+        stored: &StoredAsset,
+        old: Option<&StoredAsset>,
+        listed: &ListedAsset,
+        placed: &mut Placed,
+        cancel: &CancellationToken,
+    ) -> Result<StoredAsset, ForgeError> {
+        placed.writes += 1;
+        let taken = match self.forge.rename_asset(container, stored, &listed.name, cancel).await {
+            Err(error) if error.kind == ForgeErrorKind::Exists => error,
+            outcome => return outcome,
         };
-        let forge = &*self.forge;
-        // A package gives the newest file of a name: the new one on top of the old one is the exchange.
-        let Some(old) = old.filter(|_| forge.rules().flow == Flow::Draft) else {
-            return self.send(container, &source, None, placed, cancel).await;
-        };
-        if !is_seen || old.state == AssetState::Unfinished {
-            forge.remove_asset(container, old, cancel).await?;
-            placed.writes += 1;
-            return self.send(container, &source, None, placed, cancel).await;
+        // Another publisher brought the same file, or somebody put one there.
+        let found = self.forge.assets(container, cancel).await?.into_iter().find(|stored| stored.name == listed.name);
+        match found {
+            Some(found) if found.holds(listed.size, &listed.sha256) == Some(true) => Ok(found),
+            Some(found) if old.is_some_and(|old| old.id == found.id) => Err(ForgeError {
+                kind: ForgeErrorKind::Denied,
+                message: format!("{} could not be removed, and says that it is gone: {}", found.name, taken.message),
+                hint: Some("may the token change files of releases? see `stagefreight preflight`".to_owned()),
+                ..taken
+            }),
+            Some(found) => Err(ForgeError {
+                kind: ForgeErrorKind::Conflict,
+                hint: Some(format!(
+                    "somebody put {} there meanwhile, with {}; look at it and run publish again",
+                    found.name,
+                    found.describe()
+                )),
+                ..taken
+            }),
+            None => Err(taken),
         }
-        let beside = AssetSource { name: format!("{}{HALF}{}", listed.name, &listed.sha256.hex()[..8]), ..source };
-        let waiting = there.get(&beside.name);
-        let whole = waiting.filter(|stored| stored.holds(beside.size, &beside.sha256) == Some(true));
-        let stored = if let Some(stored) = whole {
-            stored.clone()
-        } else {
-            if let Some(half) = waiting {
-                forge.remove_asset(container, half, cancel).await?;
-                placed.writes += 1;
-            }
-            self.send(container, &beside, None, placed, cancel).await?
-        };
-        forge.remove_asset(container, old, cancel).await?;
-        placed.writes += 2;
-        forge.rename_asset(container, &stored, &listed.name, cancel).await
     }
 
     async fn send(
         &self,
         container: &Container,
         source: &AssetSource,
-        held: Option<&StoredAsset>,
         placed: &mut Placed,
         cancel: &CancellationToken,
     ) -> Result<StoredAsset, ForgeError> {
-        let sent = self.uploader.put(&*self.forge, container, source, held, cancel).await?;
+        let sent = self.uploader.put(&*self.forge, container, source, None, cancel).await?;
         placed.sent += sent.bytes;
         placed.writes += sent.writes;
         Ok(sent.stored)
@@ -104,33 +163,75 @@ impl Exchange {
 }
 
 /// Notes that remember what was attached, so that the next release knows which files are ours to take away.
-pub(super) fn with_names(text: &str, assets: &[ListedAsset]) -> String {
-    let names: Vec<&str> = assets.iter().map(|asset| asset.name.as_str()).collect();
+pub(super) fn with_names<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
     // No name ends the comment.
     let list = serde_json::Value::from(names).to_string().replace('>', "\\u003e").replace("--", "-\\u002d");
     format!("{text}\n\n{NAMES}{list} -->").trim_start().to_owned()
 }
 
-/// The names that were remembered in our part of these notes.
-pub(super) fn names_in(body: &str) -> Vec<String> {
-    let list = notes::section(body).and_then(|section| section.rsplit_once(NAMES)).and_then(|(_, rest)| rest.split_once(" -->"));
-    list.and_then(|(list, _)| serde_json::from_str(list).ok()).unwrap_or_default()
+/// The names that were remembered in our part of these notes; `None` when it holds no such list.
+pub(super) fn names_in(body: &str) -> Option<Vec<String>> {
+    let (_, rest) = notes::section(body)?.rsplit_once(NAMES)?;
+    serde_json::from_str(rest.split_once(" -->")?.0).ok()
+}
+
+/// Notes whose list of names stands and whose end somebody cut off: our part ends with the list, and what follows is theirs.
+pub(super) fn with_end(body: &str) -> String {
+    let ours = body.split_once(notes::BEGIN).filter(|(_, rest)| !rest.contains(notes::END));
+    let parts = ours.and_then(|(_, rest)| {
+        let (_, list) = rest.rsplit_once(NAMES)?;
+        let (_, after) = list.split_once(" -->")?;
+        body.split_at_checked(body.len() - after.len())
+    });
+    parts.map_or_else(|| body.to_owned(), |(before, after)| format!("{before}\n{}{after}", notes::END))
+}
+
+/// The same notes, with these names remembered beside those they remember. Nothing else of them changes.
+pub(super) fn remembering<'a>(body: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let mut all = names_in(body).unwrap_or_default();
+    for name in names {
+        if !all.iter().any(|known| known == name) {
+            all.push(name.to_owned());
+        }
+    }
+    let section = notes::section(body).unwrap_or_default();
+    let text = section.rsplit_once(NAMES).map_or(section, |(text, _)| text.trim_end());
+    notes::merge(body, &with_names(text, all.iter().map(String::as_str)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::Digest;
 
     #[test]
     fn names_are_remembered_whatever_they_are() {
         let names = ["a.tar.gz", "b --> c.zip", "größe--x.txt"];
-        let listed = |name: &&str| ListedAsset { name: (*name).to_owned(), sha256: Digest::of(b"x"), size: 1, path: None };
-        let assets: Vec<ListedAsset> = names.iter().map(listed).collect();
-        let body = notes::merge("by hand", &with_names("what is new", &assets));
-        assert_eq!(names_in(&body), names);
+        let body = notes::merge("by hand", &with_names("what is new", names));
+        assert_eq!(names_in(&body).expect("names"), names);
         assert_eq!(body.matches("-->").count(), 3, "{body}");
-        assert!(names_in("by hand").is_empty());
+        assert_eq!(names_in("by hand"), None);
+    }
+
+    #[test]
+    fn names_are_added_to_notes_that_say_what_they_said() {
+        let body = notes::merge("by hand", &with_names("what is new", ["a", "b"]));
+        let more = remembering(&body, ["b", "c"].into_iter());
+        assert_eq!(more, notes::merge("by hand", &with_names("what is new", ["a", "b", "c"])));
+        assert_eq!(remembering(&more, ["c"].into_iter()), more);
+        // Taken over: there is no part of ours yet.
+        let taken = remembering("by hand", ["a"].into_iter());
+        assert!(taken.starts_with("by hand\n") && names_in(&taken) == Some(vec!["a".to_owned()]), "{taken}");
+    }
+
+    #[test]
+    fn an_end_that_was_cut_off_is_where_the_names_end() {
+        let body = format!("above\n\n{}\n\nbelow", notes::merge("", &with_names("what is new", ["a"])));
+        assert_eq!(with_end(&body), body);
+        assert_eq!(with_end(&body.replace(&format!("\n{}", notes::END), "")), body);
+        for other in ["", "by hand", notes::BEGIN] {
+            assert_eq!(with_end(other), other);
+        }
     }
 
     #[test]

@@ -4,15 +4,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::draft::DraftStep;
 use super::making::{Found, Making, READ_BY, look_later};
-use super::rolling_files::{Exchange, names_in, with_names};
+use super::rolling_files::{Exchange, names_in, with_end, with_names};
 use super::settings::RollingReleaseSettings;
 use crate::core::{Ancestry, BoxFuture};
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::hash;
 use crate::forge::notes;
-use crate::forge::port::{Flow, Forge};
+use crate::forge::port::Forge;
 use crate::forge::release::{ReleaseSpec, StoredRelease};
 use crate::forge::upload::Uploader;
 use crate::manifest::Destination;
@@ -22,8 +23,9 @@ use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName,
 const SUMS: &str = "SHA256SUMS";
 
 pub(super) struct RollingReleaseStep {
-    making: Making,
-    exchange: Exchange,
+    pub(super) making: Arc<Making>,
+    pub(super) draft: DraftStep,
+    pub(super) exchange: Exchange,
     policy_any: bool,
     name: StepName,
     needs: Vec<StepName>,
@@ -39,23 +41,25 @@ impl RollingReleaseStep {
         needs: Vec<StepName>,
     ) -> Self {
         let RollingReleaseSettings { release: _, title, notes, prerelease, commit, assets } = settings;
-        let notes = with_names(&notes, &assets);
+        let notes = with_names(&notes, assets.iter().map(|asset| asset.name.as_str()));
         let spec = ReleaseSpec { tag: destination.tag.clone(), commit, may_make_tag: true, title, notes, prerelease, links: Vec::new() };
+        let making = Arc::new(Making::new(Arc::clone(forge), uploader.clone(), spec, assets, destination.name.clone()));
         Self {
             name: StepName(format!("rolling-release:{}", destination.name)),
             exchange: Exchange { forge: Arc::clone(forge), uploader: uploader.clone(), workspace: workspace.to_owned() },
-            making: Making::new(Arc::clone(forge), uploader.clone(), spec, assets, destination.name.clone()),
+            draft: DraftStep::new(Arc::clone(&making)),
+            making,
             policy_any: destination.policy == "any",
             needs,
         }
     }
 
-    fn forge(&self) -> &dyn Forge {
+    pub(super) fn forge(&self) -> &dyn Forge {
         &*self.making.forge
     }
 
     /// The release that is ours to change; somebody else's is not.
-    async fn ours(&self, cx: &Cx) -> Result<Option<StoredRelease>, ForgeError> {
+    pub(super) async fn ours(&self, cx: &Cx) -> Result<Option<StoredRelease>, ForgeError> {
         let (held, foreign) = match self.making.look(cx).await? {
             Found::Nothing => (None, false),
             Found::Draft(held, _) => (Some(held), false),
@@ -66,7 +70,8 @@ impl RollingReleaseStep {
             }
             Found::Foreign(held) => (Some(held), true),
         };
-        let Some(held) = held else { return Ok(None) };
+        let Some(mut held) = held else { return Ok(None) };
+        held.notes = with_end(&held.notes);
         if foreign {
             let text = format!("{} has a release {} that somebody else made", self.forge().place(), held.tag);
             let hint = format!("call ours otherwise, or take it over with its text: --adopt {} --reason \"…\"", self.making.name);
@@ -101,7 +106,7 @@ impl RollingReleaseStep {
     }
 
     /// It is of another commit: may ours follow?
-    async fn judged(&self, held: &str, cx: &Cx) -> Observation {
+    pub(super) async fn judged(&self, held: &str, cx: &Cx) -> Observation {
         let diverged = |may_move, why: &str, unjudged| Observation::Diverged {
             found: held.to_owned(),
             about: None,
@@ -127,7 +132,12 @@ impl RollingReleaseStep {
     }
 
     /// What it lacks, or has and should not have.
-    async fn missing(&self, held: &StoredRelease, there: &HashMap<String, StoredAsset>, cx: &Cx) -> Result<Option<String>, ForgeError> {
+    pub(super) async fn missing(
+        &self,
+        held: &StoredRelease,
+        there: &HashMap<String, StoredAsset>,
+        cx: &Cx,
+    ) -> Result<Option<String>, ForgeError> {
         if !held.is_visible() {
             return Ok(Some("it is a draft".to_owned()));
         }
@@ -147,7 +157,7 @@ impl RollingReleaseStep {
     }
 
     /// Where the forge tells no digests, the list of them vouches for the others: it is exchanged after them.
-    async fn first_wrong(&self, there: &HashMap<String, StoredAsset>, cx: &Cx) -> Result<Option<String>, ForgeError> {
+    pub(super) async fn first_wrong(&self, there: &HashMap<String, StoredAsset>, cx: &Cx) -> Result<Option<String>, ForgeError> {
         if let Some((listed, _)) = self.making.first_wrong(there) {
             return Ok(Some(listed.name.clone()));
         }
@@ -165,82 +175,15 @@ impl RollingReleaseStep {
     }
 
     /// Files that we brought for an earlier commit, or half exchanged.
-    fn left_over(&self, held: &StoredRelease, there: &HashMap<String, StoredAsset>) -> Vec<String> {
+    pub(super) fn left_over(&self, held: &StoredRelease, there: &HashMap<String, StoredAsset>) -> Vec<String> {
         let expected = |name: &str| self.making.expected.iter().any(|listed| listed.name == name);
-        let brought = names_in(&held.notes);
+        let brought = names_in(&held.notes).unwrap_or_default();
         let ours = |name: &String| brought.contains(name) || Exchange::is_half(name);
         let shown = held.listed.iter().flatten().chain(there.keys());
         let mut left: Vec<String> = shown.filter(|name| ours(name) && !expected(name)).cloned().collect();
         left.sort();
         left.dedup();
         left
-    }
-
-    async fn placed(&self, cx: &Cx, found: &Observation) -> Result<Placed, ForgeError> {
-        let (forge, spec) = (self.forge(), &self.making.spec);
-        let mut placed = Placed::default();
-        let mut held = self.ours(cx).await?;
-        if held.is_none() && forge.rules().flow == Flow::Draft {
-            held = Some(forge.open(&self.making.spec_over(""), &cx.cancel).await?);
-            placed.writes += 1;
-            self.making.hold(held.clone()).await;
-        }
-        let Some(container) = self.making.container(cx).await? else {
-            return Err(ForgeError::new(ForgeErrorKind::Unavailable, format!("{} is gone", self.making.name)).hint("run publish again"));
-        };
-        let before = self.making.list_again(cx).await?;
-        let is_seen = held.as_ref().is_some_and(StoredRelease::is_visible);
-        let vouched = is_seen && self.first_wrong(&before, cx).await?.is_none();
-        let mut assets = Vec::new();
-        for listed in &self.making.expected {
-            // What the sums vouch for stays.
-            let known = before.get(&listed.name).filter(|_| vouched);
-            let stored = match known {
-                Some(stored) => stored.clone(),
-                None => self.exchange.bring(&container, listed, &before, is_seen, &mut placed, &cx.cancel).await?,
-            };
-            assets.push(stored);
-        }
-        match forge.tag(&spec.tag, &cx.cancel).await? {
-            Some(tag) if tag.commit == spec.commit => {}
-            Some(_) => {
-                forge.move_tag(&spec.tag, &spec.commit, &cx.cancel).await?;
-                placed.writes += 1;
-            }
-            // Publishing makes it; a release that is seen lost its.
-            None if is_seen => {
-                forge.make_tag(&spec.tag, &spec.commit, &cx.cancel).await?;
-                placed.writes += 1;
-            }
-            None => {}
-        }
-        let shall = self.making.spec_over(held.as_ref().map_or("", |held| &held.notes));
-        if let Some(seen) = held.as_ref().filter(|held| held.is_visible()) {
-            for name in self.left_over(seen, &before) {
-                if let Some(stored) = before.get(&name) {
-                    forge.remove_asset(&container, stored, &cx.cancel).await?;
-                    placed.writes += 1;
-                }
-                if seen.listed.as_ref().is_some_and(|listed| listed.contains(&name)) {
-                    forge.unlist(seen, &name, &cx.cancel).await?;
-                    placed.writes += 1;
-                }
-            }
-            // What it has is told last: until then the names of an earlier release are known.
-            if self.making.first_unlisted(seen).is_some() {
-                forge.publish(&shall, Some(seen), &assets, &cx.cancel).await?;
-            } else {
-                forge.describe(seen, &shall, &cx.cancel).await?;
-            }
-        } else {
-            forge.publish(&shall, held.as_ref(), &assets, &cx.cancel).await?;
-        }
-        placed.writes += 1;
-        self.making.forget().await;
-        if let Observation::Diverged { found, .. } | Observation::Superseded { found, .. } = found {
-            placed.moved_from = Some(found.clone());
-        }
-        Ok(placed)
     }
 
     async fn verified(&self, cx: &Cx) -> Result<Verified, VerifyError> {
@@ -250,7 +193,7 @@ impl RollingReleaseStep {
             self.making.forget().await;
             let found = match self.observed(cx).await.map_err(|error| VerifyError::Unreadable(error.into()))? {
                 Observation::Complete { .. } => return Ok(Verified { digest: None, by: READ_BY.to_owned() }),
-                Observation::Partial { missing } => format!("it without {missing}"),
+                Observation::Partial { missing } => format!("something else ({missing})"),
                 Observation::Diverged { found, .. } | Observation::Superseded { found, .. } => found,
                 _ => "nothing".to_owned(),
             };

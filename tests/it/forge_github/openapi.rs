@@ -55,6 +55,12 @@ impl Heard {
     }
 }
 
+impl From<Heard> for crate::support::openapi::Findings {
+    fn from(heard: Heard) -> Self {
+        Self::of(heard.wrong)
+    }
+}
+
 impl Description {
     fn read(text: &str) -> Self {
         let mut document: Value = serde_json::from_str(text).expect("JSON");

@@ -7,8 +7,9 @@ use std::time::Duration;
 use stagefreight::core::{Digest, Secret, Timestamp};
 use stagefreight::event::{Event, Events, Sink};
 use stagefreight::forge::gitea::Gitea;
+use stagefreight::forge::github::{GitHub, addresses};
 use stagefreight::forge::gitlab::Gitlab;
-use stagefreight::forge::transaction::{Kind, ListedAsset, ReleaseSettings, ReleaseTarget};
+use stagefreight::forge::transaction::{Kind, ListedAsset, ReleaseSettings, ReleaseTarget, RollingReleaseSettings};
 use stagefreight::forge::{Api, Carrier, Forge, Pace, Place, Provider, ReleaseLink, Token, Uploader};
 use stagefreight::http::{self, Ladder, Options, Timeouts, Url};
 use stagefreight::manifest::Destination;
@@ -128,6 +129,30 @@ impl FileRelease {
         self.destination(self.name_at(forge), Kind::Release, String::new(), 0, Some(settings))
     }
 
+    /// A release that moves with it.
+    pub fn moving(&self, forge: &dyn Forge, tag: &str, policy: &str) -> Destination {
+        let all = self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone()));
+        let all = all.chain([("SHA256SUMS", self.sums().into_bytes())]);
+        let listed = |(name, bytes): (&str, Vec<u8>)| ListedAsset {
+            name: name.to_owned(),
+            sha256: Digest::of(&bytes),
+            size: bytes.len() as u64,
+            path: Some(name.to_owned()),
+        };
+        let settings = RollingReleaseSettings {
+            release: self.tag.clone(),
+            title: format!("{tag} is {}", self.tag),
+            notes: self.notes.clone(),
+            prerelease: false,
+            commit: self.commit.clone(),
+            assets: all.map(listed).collect(),
+        };
+        let settings = serde_json::to_value(settings).expect("settings");
+        let name = format!("{}@{tag}", forge.place());
+        let destination = self.destination(name, Kind::RollingRelease, String::new(), 0, Some(settings));
+        Destination { tag: tag.to_owned(), policy: policy.to_owned(), ..destination }
+    }
+
     pub fn name_at(&self, forge: &dyn Forge) -> String {
         format!("{}@{}", forge.place(), self.tag)
     }
@@ -234,6 +259,14 @@ impl Publisher {
         Arc::new(Gitlab::new(place, self.api(&format!("{url}/api/v4"), token, carrier), &instance))
     }
 
+    pub fn github(&self, url: &str, project: &str, token: &str) -> Arc<dyn Forge> {
+        let instance = Url::parse(url).expect("URL");
+        let place = Place { provider: Provider::Github, host: url.trim_start_matches("http://").to_owned(), project: project.to_owned() };
+        let (base, uploads) = addresses(&instance);
+        let api = self.api(base.as_str(), token, Carrier::Bearer);
+        Arc::new(GitHub::new(place, api, uploads).expect("owner/name"))
+    }
+
     pub fn gitea(&self, url: &str, project: &str, token: &str) -> Arc<dyn Forge> {
         let instance = Url::parse(url).expect("URL");
         let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -266,10 +299,15 @@ impl Publisher {
 
     /// Runs any steps.
     pub async fn run(&self, steps: &[Box<dyn Step>], dir: &Path, overrides: Overrides) -> Vec<StepReport> {
+        self.run_as(Cx { overrides: Arc::new(overrides), ..self.cx() }, steps, dir).await
+    }
+
+    /// Runs any steps in a context; what earlier runs completed is added to it.
+    pub async fn run_as(&self, cx: Cx, steps: &[Box<dyn Step>], dir: &Path) -> Vec<StepReport> {
         let journals = dir.join("journal");
         let history = History::read(&journals).expect("history");
         let journal = Journal::open(&journals, "run", Timestamp::from_unix(0), self.events.clone()).expect("journal");
-        let cx = Cx { overrides: Arc::new(overrides), completed: Arc::new(history.completed().clone()), ..self.cx() };
+        let cx = Cx { completed: Arc::new(history.completed().clone()), ..cx };
         let engine = Engine { cx: &cx, journal: Some(&journal), history: &history, now: Arc::new(|| Timestamp::from_unix(0)) };
         engine.run(steps).await.expect("steps in an order")
     }
