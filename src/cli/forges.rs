@@ -1,16 +1,19 @@
 //! Forges of our own for rehearsals, started for a run: they know the repositories and tags that its destinations name.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::session::Session;
 use super::wire::rehearsal_dir;
 use crate::config::{Config, Forge, ForgeProvider};
-use crate::core::HostOptions;
+use crate::core::{HostOptions, Secret};
 use crate::error::Result;
-use crate::forge::{EMBEDDED, ProjectSettings};
+use crate::forge::{ProjectSettings, Provider, REHEARSAL_TOKEN};
 use crate::manifest::DestinationTarget;
-use crate::rehearse::api::Running;
+use crate::rehearse::api;
 use crate::rehearse::forge_github::{Options, Repository, serve};
+use crate::rehearse::forge_gitlab::{self, Role, TokenKind, Trusted};
 
 /// What a run knows of releases before any forge is asked.
 #[derive(Debug, Clone)]
@@ -25,7 +28,22 @@ pub struct Seed {
 
 /// The forges that were started, by their id in the config.
 #[derive(Default)]
-pub struct Started(BTreeMap<String, Running>);
+pub struct Started(BTreeMap<String, Ours>);
+
+/// A forge of our own.
+enum Ours {
+    Github(api::Running),
+    Gitlab(forge_gitlab::Running),
+}
+
+impl Ours {
+    fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Github(running) => running.addr,
+            Self::Gitlab(running) => running.addr(),
+        }
+    }
+}
 
 impl Started {
     /// Where the embedded forge of a target listens; nothing for targets on forges of others.
@@ -35,42 +53,58 @@ impl Started {
         target: &DestinationTarget,
         all: &[DestinationTarget],
         seeds: &[Seed],
-    ) -> Result<Option<std::net::SocketAddr>> {
-        if target.provider != EMBEDDED {
-            return Ok(None);
-        }
+    ) -> Result<Option<SocketAddr>> {
+        let Some((provider, true)) = Provider::of_target(&target.provider) else { return Ok(None) };
         let forge = ProjectSettings::of(target)?.forge;
         if let Some(running) = self.0.get(&forge) {
-            return Ok(Some(running.addr));
+            return Ok(Some(running.addr()));
         }
-        let mut repositories = BTreeMap::new();
-        for other in all.iter().filter(|other| other.kind == target.kind && other.provider == EMBEDDED) {
+        let mut tags: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        // Releases and packages of one project are two targets.
+        for other in all.iter().filter(|other| other.provider == target.provider) {
             let settings = ProjectSettings::of(other)?;
             if settings.forge == forge {
-                repositories.insert(settings.project, repository(&other.name, seeds));
+                tags.entry(settings.project).or_default().extend(tags_of(&other.name, seeds));
             }
         }
-        let running = serve(Options::new(rehearsal_dir(session, &forge), repositories))
-            .await
-            .map_err(|error| error.context(format!("embedded forge {forge}")))?;
-        session.events.detail(format!("embedded forge {forge} listens on {}", running.addr));
-        let addr = running.addr;
+        let dir = rehearsal_dir(session, &forge);
+        let running = if provider == Provider::Gitlab {
+            forge_gitlab::start(gitlab(dir, tags)).await.map(Ours::Gitlab)
+        } else {
+            let repositories = tags.into_iter().map(|(project, tags)| (project, Repository { tags, ..Repository::default() }));
+            serve(Options::new(dir, repositories)).await.map(Ours::Github)
+        };
+        let running = running.map_err(|error| error.context(format!("embedded forge {forge}")))?;
+        let addr = running.addr();
+        session.events.detail(format!("embedded forge {forge} listens on {addr}"));
         self.0.insert(forge, running);
         Ok(Some(addr))
     }
 }
 
+/// A GitLab that lets us do everything, and remembers.
+fn gitlab(dir: PathBuf, tags: BTreeMap<String, BTreeMap<String, String>>) -> forge_gitlab::Options {
+    let project = |(path, tags)| forge_gitlab::Project { path, tags, ..forge_gitlab::Project::default() };
+    let everything = Trusted { token: Secret::new(REHEARSAL_TOKEN), kind: TokenKind::Private { api: true }, role: Role::Maintainer };
+    forge_gitlab::Options {
+        projects: tags.into_iter().map(project).collect(),
+        trusted: vec![everything],
+        remembers: true,
+        ..forge_gitlab::Options::new(dir)
+    }
+}
+
 // Tags that must be there before a release are.
-fn repository(target: &str, seeds: &[Seed]) -> Repository {
-    let mut repository = Repository::default();
+fn tags_of(target: &str, seeds: &[Seed]) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::new();
     for seed in seeds.iter().filter(|seed| seed.target == target) {
         let Some(settings) = &seed.settings else { continue };
         let may_make = settings.get("may_make_tag").and_then(serde_json::Value::as_bool).unwrap_or(true);
         if let Some(commit) = settings.get("commit").and_then(serde_json::Value::as_str).filter(|_| !may_make) {
-            repository.tags.insert(seed.tag.clone(), commit.to_owned());
+            tags.insert(seed.tag.clone(), commit.to_owned());
         }
     }
-    repository
+    tags
 }
 
 /// A project on a forge of the config, as a plan describes it.

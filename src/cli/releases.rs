@@ -13,7 +13,7 @@ use crate::forge::notes::{downloads, images, packages as told_packages, shortene
 use crate::forge::packages::{Index, IndexedFile, Kind, PointerSettings};
 use crate::forge::release_links::{each_once, image_link, package_link};
 use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
-use crate::forge::{EMBEDDED, Provider, ReleaseLink};
+use crate::forge::{Provider, ReleaseLink};
 use crate::fs;
 use crate::manifest::Destination;
 use crate::names;
@@ -199,7 +199,7 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         notes.push(downloads(&told[..told.len().min(MOST_TOLD)]));
     }
     notes.retain(|part| !part.trim().is_empty());
-    let provider = if making.provider == EMBEDDED { Some(Provider::Github) } else { Provider::of_name(&making.provider) };
+    let provider = Provider::of_target(&making.provider).map(|(provider, _)| provider);
     settings.notes = shortened(notes.join("\n\n"), provider);
     settings.assets = assets;
     settings.verification = verification;

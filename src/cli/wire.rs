@@ -112,7 +112,8 @@ impl Wiring {
                 continue;
             }
             if target.kind == "packages" {
-                targets.push(Arc::new(forges.packages(target, &session.directory)?));
+                let endpoint = started.endpoint(session, target, described, seeds).await?;
+                targets.push(Arc::new(forges.packages(target, &session.directory, endpoint)?));
                 continue;
             }
             if target.kind != "registry" {

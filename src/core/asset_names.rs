@@ -35,7 +35,7 @@ impl NameRules {
     /// Those of a provider, as the config names it.
     pub fn of_provider(name: &str) -> Self {
         match name {
-            "gitlab" => Self::GITLAB,
+            "gitlab" | "embedded-gitlab" => Self::GITLAB,
             "gitea" | "forgejo" => Self::GITEA,
             _ => Self::GITHUB,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::api::Api;
-use super::credentials::{self, Wanted};
+use super::credentials::{self, Token, Wanted};
 use super::error::{ForgeError, ForgeErrorKind};
 use super::gitea::Gitea;
 use super::github::{self, GitHub};
@@ -28,9 +28,6 @@ use crate::http::{self, Url};
 use crate::manifest::DestinationTarget;
 use crate::store::artifact::SignedBucket;
 use crate::world::{Environment, World};
-
-/// The provider of the forge of our own, which is started for the run.
-pub const EMBEDDED: &str = "embedded";
 
 /// The provider of servers that take PUT.
 pub const HTTP: &str = "http";
@@ -110,14 +107,9 @@ impl Forges {
         let settings = ProjectSettings::of(target)?;
         let named = Url::parse(&settings.url)
             .map_err(|error| Error::usage(format!("the address of forge `{}` cannot be used", settings.forge)).because(&error))?;
-        let embedded = target.provider == EMBEDDED;
-        let provider = if embedded { Some(Provider::Github) } else { Provider::of_name(&target.provider) };
-        let provider = provider
+        let (provider, embedded) = Provider::of_target(&target.provider)
             .ok_or_else(|| Error::usage(format!("forge `{}` is of provider {}, which is not known", settings.forge, target.provider)))?;
-        let url = match endpoint {
-            Some(addr) => Url::parse(&format!("http://{addr}")).map_err(|error| Error::failed("no address").because(&error))?,
-            None => named.clone(),
-        };
+        let url = listening(endpoint, &named)?;
         let host = self.host(&settings.forge, target, provider, workspace)?;
         let api = |base: Url| self.api(&host, base, provider, &named, target, embedded);
         let place = Place { provider, host: target.host.clone(), project: settings.project };
@@ -151,8 +143,9 @@ impl Forges {
         Ok(Requests::new(Place { provider, host: target.host.clone(), project: settings.project }, api))
     }
 
-    /// A place for files as a place to publish to: generic packages of a project, or a server that takes PUT.
-    pub fn packages(&mut self, target: &DestinationTarget, workspace: &Path) -> Result<PackageTarget> {
+    /// A place for files as a place to publish to: generic packages of a project, a server that takes PUT, a bucket. `endpoint`
+    /// is where a forge of our own really listens.
+    pub fn packages(&mut self, target: &DestinationTarget, workspace: &Path, endpoint: Option<SocketAddr>) -> Result<PackageTarget> {
         let settings = ProjectSettings::of(target)?;
         let url = Url::parse(&settings.url)
             .map_err(|error| Error::usage(format!("the address of `{}` cannot be used", settings.forge)).because(&error))?;
@@ -174,14 +167,16 @@ impl Forges {
             let files = HttpPut::new(url, host.http, &login, variables).missing(missing);
             return Ok(PackageTarget::new(target.name.clone(), Arc::new(files)));
         }
-        let provider = Provider::of_name(&target.provider).filter(|provider| *provider != Provider::Github).ok_or_else(|| {
+        let provider = Provider::of_target(&target.provider).filter(|(provider, _)| *provider != Provider::Github);
+        let (provider, embedded) = provider.ok_or_else(|| {
             Error::usage(format!("`{}` is of provider {}, which has no generic packages", settings.forge, target.provider))
         })?;
         let host = self.host(&settings.forge, target, provider, workspace)?;
         let place = Place { provider, host: target.host.clone(), project: settings.project };
         let files: Arc<dyn FileHost> = if provider == Provider::Gitlab {
-            let api = self.api(&host, below(&url, "v4"), provider, &url, target, false);
-            Arc::new(GitlabPackages::new(Arc::new(Gitlab::new(place, api, &url)), host.http))
+            let at = listening(endpoint, &url)?;
+            let api = self.api(&host, below(&at, "v4"), provider, &url, target, embedded);
+            Arc::new(GitlabPackages::new(Arc::new(Gitlab::new(place, api, &at)), host.http))
         } else {
             Arc::new(GiteaPackages::new(&place, self.api(&host, below(&url, "v1"), provider, &url, target, false), &url))
         };
@@ -192,7 +187,9 @@ impl Forges {
     fn api(&self, host: &Host, base: Url, provider: Provider, named: &Url, target: &DestinationTarget, embedded: bool) -> Api {
         let wanted = Wanted { provider, url: named, prefix: target.credentials.as_deref() };
         let (token, missing) = match credentials::find(&self.world.env, &wanted) {
-            _ if embedded => (None, None),
+            // A GitHub of our own lets everybody in.
+            _ if embedded && provider == Provider::Github => (None, None),
+            _ if embedded => (Some(Token::rehearsal()), None),
             Ok(token) => (token, None),
             Err(missing) => (None, Some(missing)),
         };
@@ -225,6 +222,14 @@ impl Forges {
         let host = Host { http: http::Client::new(&self.world, self.events.clone(), &options)?, pace: Arc::new(pace) };
         self.hosts.insert(forge.to_owned(), host.clone());
         Ok(host)
+    }
+}
+
+/// Where a forge is: at its address, or where one of our own listens.
+fn listening(endpoint: Option<SocketAddr>, named: &Url) -> Result<Url> {
+    match endpoint {
+        Some(addr) => Url::parse(&format!("http://{addr}")).map_err(|error| Error::failed("no address").because(&error)),
+        None => Ok(named.clone()),
     }
 }
 

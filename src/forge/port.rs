@@ -14,6 +14,15 @@ use crate::core::{BoxFuture, NameRules};
 use crate::http::Request;
 use crate::publish::{Inquiry, Preflight};
 
+/// The provider of the GitHub of our own, which is started for the run.
+pub const EMBEDDED: &str = "embedded";
+
+/// The provider of the GitLab of our own.
+pub const EMBEDDED_GITLAB: &str = "embedded-gitlab";
+
+/// The token that lets us into it. It opens nothing else.
+pub const REHEARSAL_TOKEN: &str = "rehearsal";
+
 /// Forge products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
@@ -38,6 +47,15 @@ impl Provider {
             Self::Gitlab => "gitlab",
             Self::Gitea => "gitea",
             Self::Forgejo => "forgejo",
+        }
+    }
+
+    /// The product that a target's provider is, and whether it is one of our own.
+    pub fn of_target(name: &str) -> Option<(Self, bool)> {
+        match name {
+            EMBEDDED => Some((Self::Github, true)),
+            EMBEDDED_GITLAB => Some((Self::Gitlab, true)),
+            name => Self::of_name(name).map(|provider| (provider, false)),
         }
     }
 

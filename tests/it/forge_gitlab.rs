@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 pub mod lab;
 mod moving;
+mod rehearsal;
 mod row;
 mod rows;
 pub(crate) mod scene;

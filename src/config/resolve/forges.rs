@@ -30,10 +30,11 @@ fn forge_of(id: &str, key: Span, forge: written::Forge, cx: &mut Cx) -> Option<F
         written::ForgeProvider::Gitea => ForgeProvider::Gitea,
         written::ForgeProvider::Forgejo => ForgeProvider::Forgejo,
         written::ForgeProvider::Embedded => ForgeProvider::Embedded,
+        written::ForgeProvider::EmbeddedGitlab => ForgeProvider::EmbeddedGitlab,
     };
     let url = match (&url, provider) {
         (Some(url), _) => web_address(url, cx),
-        (None, ForgeProvider::Embedded) => Some(format!("http://{}.embedded", id.to_ascii_lowercase())),
+        (None, provider) if provider.is_embedded() => Some(format!("http://{}.embedded", id.to_ascii_lowercase())),
         (None, _) => {
             let label = "`url` is missing here".to_owned();
             let example = if provider == ForgeProvider::Gitlab { "https://gitlab.com" } else { "https://github.com" };

@@ -15,6 +15,8 @@ pub enum ForgeProvider {
     Forgejo,
     /// `embedded`: our own GitHub, started for the run, data below `.stagefreight/rehearsal/`.
     Embedded,
+    /// `embedded-gitlab`: our own GitLab, in the same way.
+    EmbeddedGitlab,
 }
 
 impl ForgeProvider {
@@ -26,7 +28,18 @@ impl ForgeProvider {
             Self::Gitea => "gitea",
             Self::Forgejo => "forgejo",
             Self::Embedded => "embedded",
+            Self::EmbeddedGitlab => "embedded-gitlab",
         }
+    }
+
+    /// It is one of our own, which is started for the run.
+    pub fn is_embedded(self) -> bool {
+        matches!(self, Self::Embedded | Self::EmbeddedGitlab)
+    }
+
+    /// It works as GitLab does.
+    pub fn is_gitlab(self) -> bool {
+        matches!(self, Self::Gitlab | Self::EmbeddedGitlab)
     }
 }
 
@@ -37,7 +50,7 @@ pub struct Forge {
     pub id: String,
     /// Product.
     pub provider: ForgeProvider,
-    /// Web address, without a closing slash. For `embedded` without `url`: `http://<id>.embedded`.
+    /// Web address, without a closing slash. For one of our own without `url`: `http://<id>.embedded`.
     pub url: String,
     /// Prefix of the variable with the token, upper case.
     pub credentials: Option<String>,

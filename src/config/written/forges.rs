@@ -8,9 +8,9 @@ use crate::config::span::{Spanned, Text};
 written! {
     /// A forge.
     Forge {
-        /// github, gitlab, gitea, forgejo; embedded: a GitHub of our own on loopback, for rehearsals.
+        /// github, gitlab, gitea, forgejo; embedded, embedded-gitlab: a GitHub or a GitLab of our own on loopback, for rehearsals.
         provider: Spanned<ForgeProvider>,
-        /// Web address: `https://github.com`, `https://git.acme.dev/forge`. Not needed for `embedded`.
+        /// Web address: `https://github.com`, `https://git.acme.dev/forge`. Not needed for those of our own.
         url: Option<Text>,
         /// Prefix of the variable with the token: `ACME` reads `ACME_TOKEN`. Default: the CI's own token, then the forge's usual variable.
         credentials: Option<Text>,
@@ -32,6 +32,8 @@ words! {
         Forgejo = "forgejo",
         /// A GitHub of our own, for rehearsals.
         Embedded = "embedded",
+        /// A GitLab of our own, for rehearsals.
+        EmbeddedGitlab = "embedded-gitlab",
     }
 }
 

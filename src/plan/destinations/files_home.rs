@@ -72,7 +72,7 @@ pub fn files_home(config: &Config, entry: &str, place: &FilesPlace) -> Result<Fi
                 directory: repo.project.rsplit('/').next().unwrap_or_default().to_owned(),
                 rules: NameRules::of_provider(forge.provider.name()),
                 required: repo.required,
-                refuses_pointers: (forge.provider != ForgeProvider::Gitlab).then(refuses),
+                refuses_pointers: (!forge.provider.is_gitlab()).then(refuses),
                 label: id.clone(),
                 named_by: format!("repository `{id}`"),
             })

@@ -234,7 +234,7 @@ fn after(inputs: &Inputs<'_>, repo: &Repo, repos: &[String], primary: Option<Pri
 fn downloads(forge: &Forge, project: &str, tag: &str) -> String {
     let tag = utf8_percent_encode(tag, UNRESERVED);
     match forge.provider {
-        ForgeProvider::Gitlab => format!("{}/{project}/-/releases/{tag}/downloads", forge.url),
+        ForgeProvider::Gitlab | ForgeProvider::EmbeddedGitlab => format!("{}/{project}/-/releases/{tag}/downloads", forge.url),
         ForgeProvider::Github | ForgeProvider::Gitea | ForgeProvider::Forgejo | ForgeProvider::Embedded => {
             format!("{}/{project}/releases/download/{tag}", forge.url)
         }

@@ -19,6 +19,7 @@ mod reply;
 mod route;
 mod running;
 mod site;
+mod state;
 mod tags;
 mod world;
 

@@ -21,6 +21,8 @@ pub struct Options {
     pub trusted: Vec<Trusted>,
     /// What it takes.
     pub limits: Limits,
+    /// What it knows outlives it: the next one in the same directory goes on.
+    pub remembers: bool,
 }
 
 impl Options {
@@ -33,6 +35,7 @@ impl Options {
             projects: Vec::new(),
             trusted: Vec::new(),
             limits: Limits::default(),
+            remembers: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::site::{Gitlab, lock};
+use super::state;
 use super::world::{HeldFile, HeldRelease, World};
 use crate::error::Result;
 use crate::fs;
@@ -27,7 +28,7 @@ pub struct Running {
 /// Opens the directory, binds, and serves on the current runtime.
 pub async fn start(options: Options) -> Result<Running> {
     fs::create_dir(&options.dir)?;
-    let world = Arc::new(Mutex::new(World::new(&options.projects)));
+    let world = Arc::new(Mutex::new(state::open(&options)?));
     let (prefix, dir, server) = (options.prefix.clone(), options.dir.clone(), options.server.clone());
     let server = api::start(Arc::new(Gitlab::new(options, Arc::clone(&world))), server).await?;
     Ok(Running { server, world, prefix, dir })

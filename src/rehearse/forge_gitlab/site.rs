@@ -13,7 +13,7 @@ use super::render::Renderer;
 use super::reply::{Reply, reads};
 use super::route::{At, Route};
 use super::world::{Kept, World};
-use super::{git, links, packages, releases, tags};
+use super::{git, links, packages, releases, state, tags};
 use crate::core::BoxFuture;
 use crate::rehearse::api::{Answer, Asked, Cut, Service};
 
@@ -25,13 +25,16 @@ pub(super) struct Gitlab {
     limits: Limits,
     world: Arc<Mutex<World>>,
     files: AtomicU64,
+    remembers: bool,
 }
 
 impl Gitlab {
     pub(super) fn new(options: Options, world: Arc<Mutex<World>>) -> Self {
-        let Options { dir, prefix, trusted, limits, .. } = options;
+        let Options { dir, prefix, trusted, limits, remembers, .. } = options;
+        // Beyond those of an earlier run.
+        let files = AtomicU64::new(lock(&world).last_id());
         let prefix = prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        Self { prefix, dir, trusted, limits, world, files: AtomicU64::new(0) }
+        Self { prefix, dir, trusted, limits, world, files, remembers }
     }
 
     async fn handle(&self, asked: &mut Asked) -> Result<Result<Reply>, Cut> {
@@ -188,7 +191,13 @@ impl Call<'_> {
 
 impl Service for Gitlab {
     fn answer<'a>(&'a self, asked: &'a mut Asked) -> BoxFuture<'a, std::result::Result<Answer, Cut>> {
-        Box::pin(async move { Ok(self.handle(asked).await?.unwrap_or_else(Refusal::reply).answer()) })
+        Box::pin(async move {
+            let answer = self.handle(asked).await?.unwrap_or_else(Refusal::reply).answer();
+            if self.remembers && !reads(asked) {
+                state::save(&lock(&self.world), &self.dir);
+            }
+            Ok(answer)
+        })
     }
 }
 

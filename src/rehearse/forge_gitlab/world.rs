@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
 
 use super::options::Project;
 use crate::core::{Digest, Timestamp};
@@ -12,19 +13,21 @@ use crate::core::{Digest, Timestamp};
 const DAWN: i64 = 1_782_900_000;
 
 /// All projects.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct World {
     pub(super) projects: Vec<Held>,
     last_id: u64,
 }
 
 /// One project.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) id: u64,
     pub(super) path: String,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) refs: BTreeMap<String, String>,
+    // As the options say, each time anew.
+    #[serde(skip)]
     pub(super) protected: GlobSet,
     pub(super) without_packages: bool,
     pub(super) refuse_duplicates: bool,
@@ -32,12 +35,13 @@ pub(super) struct Held {
     pub(super) releases: Vec<Release>,
     pub(super) packages: Vec<Package>,
     /// Package versions that somebody sends a file to right now.
+    #[serde(skip)]
     pub(super) sending: Vec<(String, String)>,
     /// Versions in the CI/CD catalog.
     pub(super) catalog: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Release {
     pub(super) tag: String,
     pub(super) commit: String,
@@ -47,10 +51,11 @@ pub(super) struct Release {
     pub(super) released: Timestamp,
     pub(super) links: Vec<Link>,
     /// How it was before its last change, for stale reads; none: it was not there.
+    #[serde(skip)]
     pub(super) before: Option<Box<Release>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) id: u64,
     pub(super) name: String,
@@ -59,7 +64,7 @@ pub(super) struct Link {
     pub(super) kind: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Package {
     pub(super) id: u64,
     pub(super) name: String,
@@ -68,7 +73,7 @@ pub(super) struct Package {
     pub(super) files: Vec<PackageFile>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct PackageFile {
     pub(super) id: u64,
     pub(super) name: String,
@@ -77,7 +82,7 @@ pub(super) struct PackageFile {
 }
 
 /// Bytes that arrived and were kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) path: PathBuf,
     pub(super) size: u64,
@@ -115,7 +120,23 @@ pub struct HeldFile {
 impl World {
     pub(super) fn new(projects: &[Project]) -> Self {
         let mut world = Self::default();
+        world.take_in(projects);
+        world
+    }
+
+    /// Knows what these say exists, beside what it knew before.
+    pub(super) fn take_in(&mut self, projects: &[Project]) {
+        let world = self;
         for project in projects {
+            if let Some(at) = world.find(&project.path) {
+                let held = &mut world.projects[at];
+                held.protected = globs(&project.protected);
+                for (tag, commit) in &project.tags {
+                    held.tags.entry(tag.clone()).or_insert_with(|| commit.clone());
+                }
+                held.refs.extend(project.refs.clone());
+                continue;
+            }
             let id = world.next_id();
             world.projects.push(Held {
                 id,
@@ -131,7 +152,17 @@ impl World {
                 catalog: Vec::new(),
             });
         }
-        world
+    }
+
+    /// The last number that was used.
+    pub(super) fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// Every file that is kept.
+    pub(super) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
+        let packages = self.projects.iter_mut().flat_map(|project| &mut project.packages);
+        packages.flat_map(|package| &mut package.files).map(|file| &mut file.kept)
     }
 
     /// Numbers are never used twice.

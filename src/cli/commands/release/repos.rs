@@ -9,7 +9,7 @@ use regex::Regex;
 use crate::cli::session::Session;
 use crate::cli::wire::target_of_plan;
 use crate::cli::{forges, load};
-use crate::config::{Config, FilesPlace, ForgeProvider, PublishKind, ReleaseRetention, Repo};
+use crate::config::{Config, FilesPlace, PublishKind, ReleaseRetention, Repo};
 use crate::error::{Error, Result};
 use crate::forge::packages::FileHost;
 use crate::forge::retention::Policy;
@@ -48,7 +48,7 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
     let chosen = config.repos.values().filter(|repo| named.is_empty() || named.contains(&repo.id));
     let mut asked = Vec::new();
     for repo in chosen {
-        if config.forges.get(&repo.forge).is_some_and(|forge| forge.provider == ForgeProvider::Embedded) {
+        if is_embedded(&config, &repo.id) {
             return Err(Error::usage(format!(
                 "repository `{}` is on a forge of our own, which only runs while something is published",
                 repo.id
@@ -74,7 +74,7 @@ pub(super) fn packages_of_config(session: &Session, named: &[String]) -> Result<
             FilesPlace::Repo(repo) => repo,
             FilesPlace::Bucket { .. } => &publish.id,
         };
-        if !named.is_empty() && !named.contains(id) {
+        if (!named.is_empty() && !named.contains(id)) || is_embedded(&config, id) {
             continue;
         }
         let home = files_home(&config, &publish.id, &kind.place)?;
@@ -90,12 +90,18 @@ pub(super) fn packages_of_config(session: &Session, named: &[String]) -> Result<
                 known.get_mut().policy = both;
             }
             Entry::Vacant(free) => {
-                let target = opened.packages(&target_of_plan(&home.target), &session.directory)?;
+                let target = opened.packages(&target_of_plan(&home.target), &session.directory, None)?;
                 free.insert(AskedPackage { id: id.clone(), host: Arc::clone(target.host()), package, policy });
             }
         }
     }
     Ok(asked.into_values().collect())
+}
+
+/// Is the repository on a forge of our own?
+fn is_embedded(config: &Config, repo: &str) -> bool {
+    let forge = config.repos.get(repo).and_then(|repo| config.forges.get(&repo.forge));
+    forge.is_some_and(|forge| forge.provider.is_embedded())
 }
 
 fn check_named(config: &Config, named: &[String]) -> Result<()> {
