@@ -123,10 +123,12 @@ fn payload(session: &Session, path: &str) -> Result<Option<String>> {
 async fn surroundings(session: &Session, config: &Config, adopted: &BTreeMap<String, String>) -> Result<Surroundings> {
     let directory = session.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = dockerfiles(session, config)?;
+    let components = super::components::read(session, config)?;
     let builders = builders(session, config, &files, adopted).await?;
     let facts = files.iter().map(|(path, text)| DockerfileFacts { path: path.clone(), args: embedded::declared_args(text) }).collect();
     Ok(Surroundings {
         dockerfiles: facts,
+        components,
         builders,
         host_platform: Platform::host(),
         source_date_epoch: source_date_epoch(session)?,

@@ -4,6 +4,7 @@ pub mod args;
 pub mod check;
 pub mod cleanup;
 pub mod commands;
+pub mod components;
 pub mod copying;
 pub mod dist;
 mod document;

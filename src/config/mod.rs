@@ -3,6 +3,7 @@
 //! do I/O, read a clock, or know how templates are rendered and conditions judged (that is `plan`).
 
 mod assume;
+mod component;
 mod decode;
 mod excerpt;
 mod node;
@@ -19,14 +20,15 @@ pub mod written;
 mod yaml;
 
 pub use assume::{assume, build_id, is_dockerfile};
+pub use component::{COMPONENT_DIR, component_name, component_spec};
 pub use problem::{ConfigErrors, Located, Warning};
 pub use resolved::{
     ArchiveBuild, ArchiveFormat, ArtifactStore, Backend, BaseImagePattern, BinaryBuild, Bucket, Build, BuildCache, BuilderKeep,
     BuilderSettings, BuildkitOptions, CacheExport, CacheKeep, CacheMode, CachePlace, Cleanup, CommandBuild, CommandLine, CommandOutput,
-    Condition, Config, DockerBuild, Driver, ExternalCache, FileBuild, FileWork, FilesPlace, FilesPublish, Forge, ForgeProvider, Git, Libc,
-    LocalCache, NoLineage, Node, NotesSource, OutputKind, PrimaryTurn, Publish, PublishKind, Registry, RegistryProvider, RegistryPublish,
-    ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Remote, RemotePublish, Repo, Requirements, SecretSource, Security,
-    Stage, StorePublish, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
+    ComponentPublish, Condition, Config, DockerBuild, Driver, ExternalCache, FileBuild, FileWork, FilesPlace, FilesPublish, Forge,
+    ForgeProvider, Git, Libc, LocalCache, NoLineage, Node, NotesSource, OutputKind, PrimaryTurn, Publish, PublishKind, Registry,
+    RegistryProvider, RegistryPublish, ReleaseDefaults, ReleasePublish, ReleaseRetention, ReleaseType, Remote, RemotePublish, Repo,
+    Requirements, SecretSource, Security, Stage, StorePublish, TagPolicy, TagTemplate, Toolchain, VersionRule, Workplace,
 };
 pub use schema::schema;
 pub use show::{Shown, yaml_of};

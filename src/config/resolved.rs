@@ -3,6 +3,7 @@
 
 mod builder;
 mod cache;
+mod catalog;
 mod cleanup;
 mod files;
 mod forges;
@@ -17,6 +18,7 @@ use crate::core::{ByteSize, HostOptions, Platform, Rendition, StoreSpec};
 
 pub use builder::{Backend, BuilderSettings, Driver, Node};
 pub use cache::{BuildCache, BuilderKeep, CacheExport, CacheMode, CachePlace, ExternalCache, LocalCache};
+pub use catalog::ComponentPublish;
 pub use cleanup::{CacheKeep, Cleanup};
 pub use files::{
     ArchiveBuild, ArchiveFormat, BinaryBuild, CommandBuild, CommandLine, CommandOutput, FileBuild, FileWork, Libc, OutputKind, Stage,
@@ -228,6 +230,8 @@ pub enum PublishKind {
     Files(FilesPublish),
     /// Images and built files in an artifact store.
     Store(StorePublish),
+    /// A version of components in GitLab's CI/CD catalog.
+    Component(ComponentPublish),
 }
 
 /// A publish entry of kind `store`.

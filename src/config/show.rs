@@ -3,6 +3,7 @@
 
 mod buildkit;
 mod cache;
+mod catalog;
 mod files;
 mod forges;
 mod packages;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use buildkit::ShownBuildkit;
 use cache::ShownCache;
+use catalog::ShownComponentPublish;
 use files::{ShownFiles, ShownStage};
 use forges::{ShownForge, ShownRelease, ShownReleasePublish, ShownRepo};
 use packages::ShownFilesPublish;
@@ -286,6 +288,7 @@ enum ShownEntry<'c> {
     Release(Box<ShownReleasePublish<'c>>),
     Store(ShownStorePublish<'c>),
     Files(Box<ShownFilesPublish<'c>>),
+    Component(ShownComponentPublish<'c>),
 }
 
 impl<'c> ShownEntry<'c> {
@@ -296,6 +299,7 @@ impl<'c> ShownEntry<'c> {
             PublishKind::Release(kind) => Self::Release(Box::new(ShownReleasePublish::new(publish, kind))),
             PublishKind::Store(kind) => Self::Store(ShownStorePublish::new(publish, kind)),
             PublishKind::Files(kind) => Self::Files(Box::new(ShownFilesPublish::new(publish, kind))),
+            PublishKind::Component(kind) => Self::Component(ShownComponentPublish::new(publish, kind)),
         }
     }
 }

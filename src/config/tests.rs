@@ -5,7 +5,7 @@ use super::*;
 fn registry_of<'c>(config: &'c Config, id: &str) -> &'c RegistryPublish {
     match &config.publish[id].kind {
         PublishKind::Registry(entry) => entry,
-        other @ (PublishKind::Remote(_) | PublishKind::Store(_) | PublishKind::Release(_) | PublishKind::Files(_)) => panic!("{other:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

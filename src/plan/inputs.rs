@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub repository: RepositoryId,
     /// Dockerfiles, those found by detection first and in its order, then those the config names.
     pub dockerfiles: Vec<DockerfileFacts>,
+    /// Files where GitLab looks for components, in the order of their paths; read where an entry publishes components.
+    pub components: Vec<ComponentFile>,
     /// Which builder makes which build, by build id.
     pub builders: BTreeMap<String, BuilderChoice>,
     /// The builder of builds without an entry.
@@ -55,6 +57,15 @@ pub struct DockerfileFacts {
     pub args: Vec<String>,
 }
 
+/// A component of a GitLab project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentFile {
+    /// Relative to the workspace, with `/`.
+    pub path: String,
+    /// Its text, or why it cannot be read: a sentence that continues its path.
+    pub text: Result<String, String>,
+}
+
 impl Surroundings {
     /// Surroundings of a directory with nothing in it.
     pub fn bare(directory: &str) -> Self {
@@ -62,6 +73,7 @@ impl Surroundings {
             directory: directory.to_owned(),
             repository: RepositoryId::of_directory(std::path::Path::new(directory)),
             dockerfiles: Vec::new(),
+            components: Vec::new(),
             builders: BTreeMap::new(),
             default_builder: BuilderChoice { kind: BuilderKind::Embedded, why: "needs no daemon".to_owned() },
             host_platform: Platform::host(),

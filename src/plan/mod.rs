@@ -24,7 +24,7 @@ mod when;
 pub use destinations::{FilesHome, Installable, Making, files_home};
 pub use files::{ArchiveStep, CommandStep, FileStep, PackedFile, PlannedOutput, PlannedWorkplace, ProgramStep, StagedFile, StepWork};
 pub use fingerprint::clean as clean_path;
-pub use inputs::{DockerfileFacts, Inputs, Surroundings};
+pub use inputs::{ComponentFile, DockerfileFacts, Inputs, Surroundings};
 pub use planner::plan;
 pub use refs::{complete, project_name};
 pub use slug::tag_slug;

@@ -93,6 +93,8 @@ fn broken() -> Vec<(&'static str, String)> {
         ("cache_without_repository", with("version: 1", "version: 1\nbuild_cache: { mode: shared, external: { registry: ghcr } }")),
         ("cache_secret", with("version: 1", "version: 1\nbuild_cache: { mode: shared, external: { type: s3, options: { bucket: b, secret_access_key: hunter2 } } }")),
         ("bad_cleanup", with("version: 1", "version: 1\nbuild_cache: { cleanup: { enabled: true, protect: { images: { refs: [\"sha256:12\", \"a[\"] }, volumes: { named: false } }, prune: { build_cache: { older_than: 0s, keep_storage: 12abc } } } }")),
+        ("components_nowhere", with("git:", "  parts: { kind: gitlab-component }\ngit:")),
+        ("components_somewhere", with("git:", "  parts: { kind: gitlab-component, spec_files: [] }\n  hub: { kind: gitlab-component, repo: hubbed, build: app, spec_files: [ci/lint.yml, \"templates/[.yml\", ../x.yml] }\ngit:").replace("builds:", "forges: { lab: { provider: gitlab, url: gitlab.acme.dev }, hub: { provider: github, url: github.com } }\nrepos:\n  one: { forge: lab, project: acme/one }\n  two: { forge: lab, project: acme/two }\n  hubbed: { forge: hub, project: acme/three }\nbuilds:")),
         ("several_at_once", with("registry: ghcr", "registry: ghrc").replace("platforms:", "platfroms:").replace("latest]", "\"{vresion}\"]")),
     ]
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod build_errors;
 mod buildx;
 mod cache;
+mod catalog;
 mod ci;
 mod cleanup;
 mod config;

@@ -43,7 +43,11 @@ pub fn run(session: &Session, command: &NotesCommand) -> Result<()> {
         let gathered = gather(session).await?;
         let release = gathered.config.publish.values().find_map(|entry| match &entry.kind {
             PublishKind::Release(release) => Some(release),
-            PublishKind::Registry(_) | PublishKind::Remote(_) | PublishKind::Store(_) | PublishKind::Files(_) => None,
+            PublishKind::Registry(_)
+            | PublishKind::Remote(_)
+            | PublishKind::Store(_)
+            | PublishKind::Files(_)
+            | PublishKind::Component(_) => None,
         });
         let configured = release.map(|release| release.notes.name().to_owned());
         let from = args.from.clone().or(configured).unwrap_or_else(|| "commits".to_owned());

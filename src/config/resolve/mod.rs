@@ -11,6 +11,7 @@ mod forges;
 mod git;
 mod paths;
 mod publish;
+mod publish_component;
 mod publish_files;
 mod publish_release;
 mod registries;
@@ -83,6 +84,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
     let known_forges = known(&forges);
     let forges = forges::forges(forges, cx);
     let repos = forges::repos(repos, &known_forges, &known_registries, cx);
+    let homes = repos.values().filter_map(|repo| Some((repo.id.clone(), forges.get(&repo.forge)?.provider))).collect();
     let release = forges::defaults(release);
     let archives: Vec<String> =
         builds.entries.iter().filter(|(_, entry)| matches!(entry.value, Some(Build::Archive(_)))).map(|(id, _)| id.clone()).collect();
@@ -108,6 +110,7 @@ pub fn resolve(document: Document, cx: &mut Cx) -> Config {
         images: &images,
         archives: &archives,
         repos: &known_repos,
+        homes: &homes,
         release_required: release.required,
         retention: retention.as_ref(),
         patterns: &patterns,

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::git::{Patterns, Side};
+use super::publish_component::component;
 use super::publish_files::{files, package};
 use super::publish_release::release;
 use super::registries::check_repository_path;
@@ -11,8 +12,8 @@ use super::{Scope, check_reference};
 use crate::config::decode::{Cx, IdMap, OneOrMany};
 use crate::config::problem::Problem;
 use crate::config::resolved::{
-    Condition, Publish, PublishKind, Registry, RegistryPublish, ReleaseRetention, Remote, Requirements, StorePublish, TagPolicy,
-    TagTemplate,
+    Condition, ForgeProvider, Publish, PublishKind, Registry, RegistryPublish, ReleaseRetention, Remote, Requirements, StorePublish,
+    TagPolicy, TagTemplate,
 };
 use crate::config::span::{Span, Spanned, Text};
 use crate::config::suggest;
@@ -41,6 +42,8 @@ pub struct Lookup<'c> {
     pub archives: &'c [String],
     /// Ids of repositories.
     pub repos: &'c [String],
+    /// At which product those are that could be resolved.
+    pub homes: &'c IndexMap<String, ForgeProvider>,
     /// What releases are where they do not say it.
     pub release_required: bool,
     /// What stays where entries do not say it.
@@ -95,9 +98,14 @@ pub fn resolve(map: IdMap<written::Publish>, lookup: &Lookup<'_>, scope: &mut Sc
                 let publish = files(&id, *publish, lookup, scope, cx);
                 resolved.insert(id, publish);
             }
+            Some(Written::GitlabComponent(publish)) => {
+                if let Some(publish) = component((&id, entry.key), *publish, lookup, scope, cx) {
+                    resolved.insert(id, publish);
+                }
+            }
             // An archive became a build before anything was resolved; the others were reported as not supported yet when they
             // were read.
-            Some(Written::BinaryArchive(_) | Written::GitlabComponent(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
+            Some(Written::BinaryArchive(_) | Written::Metadata(_) | Written::Pages(_)) | None => {}
         }
     }
     resolved

@@ -4,6 +4,7 @@
 pub mod build_cache;
 mod builder;
 mod builds;
+mod catalog;
 mod document;
 mod files;
 mod forges;
@@ -19,6 +20,7 @@ mod stores;
 
 pub use builder::{BackendWord, BuilderNode, BuilderSection, DriverWord};
 pub use builds::{Build, BuildSecret, Compression, DockerBuild, DockerBuilder, Network, Provenance};
+pub use catalog::ComponentPublish;
 pub use document::Document;
 pub use files::{ArchiveBuild, ArchiveFormatWord, BinaryBuild, BuildOutput, CommandBuild, LibcWord, OutputWord, Stage, ToolchainWord};
 pub use forges::{

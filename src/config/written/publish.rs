@@ -2,8 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::later::{ComponentPublish, MetadataPublish, PagesPublish};
-use super::{BinaryArchivePublish, FilesPublish, PackagePublish, ReleasePublish, RemotePublish, kinds, words, written};
+use super::later::{MetadataPublish, PagesPublish};
+use super::{BinaryArchivePublish, ComponentPublish, FilesPublish, PackagePublish, ReleasePublish, RemotePublish, kinds, words, written};
 use crate::config::decode::{Cx, Decode, Later, OneOrMany};
 use crate::config::node::{Node, Value};
 use crate::config::span::{Spanned, Text};
@@ -25,9 +25,9 @@ kinds! {
         GenericPackage(Box<PackagePublish>) = "generic-package",
         /// Built files on a server that takes PUT, or in an S3 bucket.
         Files(Box<FilesPublish>) = "files",
-        ; later
-        /// A GitLab CI component.
+        /// The components of a GitLab project, as a version in its CI/CD catalog.
         GitlabComponent(Box<ComponentPublish>) = "gitlab-component",
+        ; later
         /// Descriptions at registries and forges.
         Metadata(Box<MetadataPublish>) = "metadata",
         /// A web site.

@@ -1,6 +1,7 @@
 //! Where everything goes: one file per kind of publish entry says which destinations an entry has and at which targets;
 //! this one asks them in document order and sees to it that no destination has two sources.
 
+mod catalog;
 mod files_home;
 mod install;
 mod packages;
@@ -50,6 +51,11 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
     let mut placement = Placement::default();
     let mut seen = HashMap::new();
     for publish in inputs.config.publish.values() {
+        let in_publish = |error: Error| error.context(format!("publish `{}`", publish.id));
+        let components = match &publish.kind {
+            PublishKind::Component(kind) => catalog::checked(inputs, kind).map_err(in_publish)?,
+            _ => Vec::new(),
+        };
         let verdict = verdict(inputs, publish).map_err(|error| error.context(format!("publish `{}`: when", publish.id)))?;
         if !verdict.applies {
             placement.skipped.push(Skipped { publish: publish.id.clone(), why: verdict.why });
@@ -68,8 +74,15 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
                 None => release::fan_out(inputs, scope, &entry, kind, files),
             },
             PublishKind::Files(kind) => packages::fan_out(inputs, scope, &entry, kind, files),
+            PublishKind::Component(kind) => match catalog::not_here(inputs, kind, &components) {
+                Some(why) => {
+                    placement.skipped.push(Skipped { publish: publish.id.clone(), why });
+                    continue;
+                }
+                None => catalog::fan_out(inputs, &entry, kind, &components),
+            },
         };
-        for found in found.map_err(|error| error.context(format!("publish `{}`", publish.id)))? {
+        for found in found.map_err(in_publish)? {
             let Found { destination, target, named_by } = found;
             refuse_twice(&mut seen, &destination, &named_by)?;
             if !placement.targets.iter().any(|known| known.name == target.name) {
@@ -78,6 +91,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
             placement.destinations.push(destination);
         }
     }
+    catalog::need_releases(&placement.destinations)?;
     Ok(placement)
 }
 

@@ -43,18 +43,6 @@ written! {
 }
 
 written! {
-    /// A GitLab CI component. Not supported yet.
-    ComponentPublish {
-        /// Component files.
-        spec_files: Vec<Text>,
-        /// Publish to the catalog.
-        catalog: Option<bool>,
-        /// When it applies.
-        when: Option<OneOrMany<Condition>>,
-    }
-}
-
-written! {
     /// Descriptions. Not supported yet.
     MetadataPublish {
         /// Registry ids.

@@ -1,0 +1,54 @@
+//! Components of a GitLab project: read where the plan is made, told apart by their digest where it is written down.
+
+use super::session::Session;
+use crate::config::{COMPONENT_DIR, Config, MAX_BYTES, PublishKind, component_name};
+use crate::error::{Error, Result};
+use crate::fs::Beneath;
+use crate::plan::ComponentFile;
+
+/// Most files that are read; more than GitLab takes.
+const MOST: usize = 200;
+
+/// Every file where GitLab looks for components, where an entry is about them. Never through a link: GitLab follows none.
+pub fn read(session: &Session, config: &Config) -> Result<Vec<ComponentFile>> {
+    if !config.publish.values().any(|publish| matches!(publish.kind, PublishKind::Component(_))) {
+        return Ok(Vec::new());
+    }
+    let unreadable = |error: crate::core::PathError| {
+        Error::usage(error.to_string())
+            .hint(format!("{COMPONENT_DIR}/ is a directory of the repository with the components; check its permissions"))
+    };
+    let workspace = Beneath::open(&session.directory).map_err(unreadable)?;
+    let directory = match workspace.dir(COMPONENT_DIR, false) {
+        Ok(directory) => directory,
+        // The plan says so, with the entry that wants them.
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = Vec::new();
+    for name in directory.names().map_err(unreadable)? {
+        let own = if name.strip_suffix(".yml").is_some() {
+            name
+        } else {
+            let below = format!("{name}/template.yml");
+            match directory.file(&below) {
+                Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::NotADirectory => continue,
+                // One that cannot be read is told with the entry it belongs to.
+                Ok(_) | Err(_) => below,
+            }
+        };
+        let path = format!("{COMPONENT_DIR}/{own}");
+        if component_name(&path).is_none() {
+            let hint = "the name of a component is letters, digits, `_` and `-`".to_owned();
+            session.events.warn(format!("{} is no component to GitLab", path.escape_debug()), Some(hint));
+            continue;
+        }
+        if files.len() == MOST {
+            return Err(Error::usage(format!("{COMPONENT_DIR}/ has more than {MOST} components")).hint("divide them between projects"));
+        }
+        let text = directory.read(&own, MAX_BYTES as u64).map_err(|error| format!("cannot be read: {error}"));
+        let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()));
+        files.push(ComponentFile { path, text });
+    }
+    Ok(files)
+}
