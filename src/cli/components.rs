@@ -3,7 +3,9 @@
 use super::session::Session;
 use crate::config::{COMPONENT_DIR, Config, MAX_BYTES, PublishKind, component_name};
 use crate::error::{Error, Result};
+use crate::forge::catalog::{CatalogSettings, KIND};
 use crate::fs::Beneath;
+use crate::manifest::Destination;
 use crate::plan::ComponentFile;
 
 /// Most files that are read; more than GitLab takes.
@@ -51,4 +53,13 @@ pub fn read(session: &Session, config: &Config) -> Result<Vec<ComponentFile>> {
         files.push(ComponentFile { path, text });
     }
     Ok(files)
+}
+
+/// Digest and length of what the catalog will be told: review approves them.
+pub fn seal(destinations: &mut [Destination]) -> Result<()> {
+    for destination in destinations.iter_mut().filter(|destination| destination.kind == KIND) {
+        let (digest, size) = CatalogSettings::of(destination)?.digest(&destination.tag);
+        (destination.digest, destination.size) = (digest.to_string(), size);
+    }
+    Ok(())
 }

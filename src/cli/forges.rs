@@ -13,7 +13,7 @@ use crate::forge::{ProjectSettings, Provider, REHEARSAL_TOKEN};
 use crate::manifest::DestinationTarget;
 use crate::rehearse::api;
 use crate::rehearse::forge_github::{Options, Repository, serve};
-use crate::rehearse::forge_gitlab::{self, Role, TokenKind, Trusted};
+use crate::rehearse::forge_gitlab::{self, CatalogProject, Role, TokenKind, Trusted};
 
 /// What a run knows of releases before any forge is asked.
 #[derive(Debug, Clone)]
@@ -84,7 +84,8 @@ impl Started {
 
 /// A GitLab that lets us do everything, and remembers.
 fn gitlab(dir: PathBuf, tags: BTreeMap<String, BTreeMap<String, String>>) -> forge_gitlab::Options {
-    let project = |(path, tags)| forge_gitlab::Project { path, tags, ..forge_gitlab::Project::default() };
+    let catalog = CatalogProject { resource: true, ..CatalogProject::default() };
+    let project = |(path, tags)| forge_gitlab::Project { path, tags, catalog, ..forge_gitlab::Project::default() };
     let everything = Trusted { token: Secret::new(REHEARSAL_TOKEN), kind: TokenKind::Private { api: true }, role: Role::Maintainer };
     forge_gitlab::Options {
         projects: tags.into_iter().map(project).collect(),

@@ -127,6 +127,9 @@ fn judge(plan: &Plan, planned: &PlannedDestination, reading: Result<Reading, Pla
         Ok(reading) => reading,
         Err(error) => return answer(planned, "unknown", error.message, error.hint),
     };
+    if let Some(why) = &reading.hidden {
+        return answer(planned, "unknown", format!("cannot be read: {why}"), None);
+    }
     let Some(digest) = &reading.digest else { return answer(planned, "free", "nothing is there yet".to_owned(), None) };
     let short = |text: &str| text.chars().take(12).collect::<String>();
     let version = reading.version.as_deref();

@@ -135,7 +135,13 @@ fn expected<'a>(destination: &'a Destination, version: &'a str, known: Option<&'
 }
 
 fn line(destination: &Destination, state: State, known: Option<&Placement>) -> StatusLine {
-    let word = state.word().to_owned();
+    let placed = known.is_some_and(|placement| matches!(placement.state, PlacementState::Placed | PlacementState::Complete));
+    let word = match &state {
+        // What publish was told is all that is known.
+        State::Hidden(_) if !placed => "unknown",
+        state => state.word(),
+    };
+    let word = word.to_owned();
     let (found, detail) = match state {
         State::Complete => (Some(destination.digest.clone()), None),
         State::Absent => (None, Some("nothing is there".to_owned())),
@@ -143,6 +149,8 @@ fn line(destination: &Destination, state: State, known: Option<&Placement>) -> S
         State::Incomplete(missing) => (Some(destination.digest.clone()), Some(format!("missing {missing}"))),
         State::Different { found, about } => (Some(found.to_string()), about),
         State::Unknown(why) => (None, Some(why)),
+        State::Hidden(why) if placed => (None, Some(format!("publish was told that it is there; cannot be read: {why}"))),
+        State::Hidden(why) => (None, Some(format!("cannot be read: {why}"))),
     };
     StatusLine {
         name: destination.name.clone(),

@@ -116,6 +116,11 @@ impl Wiring {
                 targets.push(Arc::new(forges.packages(target, &session.directory, endpoint)?));
                 continue;
             }
+            if target.kind == "catalog" {
+                let endpoint = started.endpoint(session, target, described, seeds).await?;
+                targets.push(Arc::new(forges.catalog(target, &session.directory, endpoint)?));
+                continue;
+            }
             if target.kind != "registry" {
                 return Err(Error::usage(format!("target {} is of kind {}, which is not supported yet", target.name, target.kind)));
             }

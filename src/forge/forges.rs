@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::api::Api;
+use super::catalog::CatalogTarget;
 use super::credentials::{self, Token, Wanted};
 use super::error::{ForgeError, ForgeErrorKind};
 use super::gitea::Gitea;
 use super::github::{self, GitHub};
-use super::gitlab::Gitlab;
+use super::gitlab::{Catalog, Gitlab};
 use super::notes::Requests;
 use super::pace::Pace;
 use super::packages::{BucketFiles, FileHost, GiteaPackages, GitlabPackages, HttpPut, Login, PackageTarget};
@@ -181,6 +182,22 @@ impl Forges {
             Arc::new(GiteaPackages::new(&place, self.api(&host, below(&url, "v1"), provider, &url, target, false), &url))
         };
         Ok(PackageTarget::new(target.name.clone(), files))
+    }
+
+    /// The CI/CD catalog of a project at GitLab as a place to publish to. `endpoint` is where a GitLab of our own really listens.
+    pub fn catalog(&mut self, target: &DestinationTarget, workspace: &Path, endpoint: Option<SocketAddr>) -> Result<CatalogTarget> {
+        let settings = ProjectSettings::of(target)?;
+        let url = Url::parse(&settings.url)
+            .map_err(|error| Error::usage(format!("the address of forge `{}` cannot be used", settings.forge)).because(&error))?;
+        let found = Provider::of_target(&target.provider).filter(|(provider, _)| *provider == Provider::Gitlab);
+        let (provider, embedded) = found.ok_or_else(|| {
+            Error::usage(format!("forge `{}` is of provider {}, which has no CI/CD catalog", settings.forge, target.provider))
+        })?;
+        let host = self.host(&settings.forge, target, provider, workspace)?;
+        let place = Place { provider, host: target.host.clone(), project: settings.project };
+        let at = listening(endpoint, &url)?;
+        let api = self.api(&host, below(&at, "v4"), provider, &url, target, embedded);
+        Ok(CatalogTarget::new(target.name.clone(), Arc::new(Catalog::new(place, api, below(&at, "graphql")))))
     }
 
     /// The API at an address, with the token of the forge at `named`. One that is missing is said when it is needed.

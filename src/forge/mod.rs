@@ -9,6 +9,7 @@
 mod adapters;
 mod api;
 mod asset;
+pub mod catalog;
 mod credentials;
 mod error;
 mod forges;

@@ -153,6 +153,8 @@ pub struct Reading {
     pub created: Option<String>,
     /// What should be reachable from it and is not, for people; only with `Depth::Closure`.
     pub missing: Option<String>,
+    /// Why it cannot be read by us, ever: a sentence. Nothing else is known then.
+    pub hidden: Option<String>,
 }
 
 /// What a preflight found. No problems means publishing can begin.

@@ -16,7 +16,8 @@ pub struct StatusLine {
     pub expected: String,
     /// Digest it holds.
     pub found: Option<String>,
-    /// `complete`, `superseded`, `absent`, `incomplete`, `different`, `unknown`.
+    /// `complete`, `superseded`, `absent`, `incomplete`, `different`, `unknown`; `hidden`: publish was told that it is there, and
+    /// our credentials cannot read it.
     pub state: String,
     /// When it was last placed or read by publish, RFC 3339.
     pub since: Option<String>,
@@ -31,7 +32,7 @@ pub fn status_screen(title: &str, lines: &[StatusLine], age: &dyn Fn(&str) -> St
     for line in lines {
         let mark = match line.state.as_str() {
             "complete" => "✓",
-            "absent" | "superseded" => "-",
+            "absent" | "superseded" | "hidden" => "-",
             _ => "✗",
         };
         let digest = |text: &str| text.get(..19).unwrap_or(text).to_owned();
@@ -51,6 +52,10 @@ pub fn status_screen(title: &str, lines: &[StatusLine], age: &dyn Fn(&str) -> St
         0 => String::new(),
         newer => format!(", {newer} kept newer"),
     };
-    text.push_str(&format!("{} of {} hold what was published{newer}\n", count("complete"), lines.len()));
+    let hidden = match count("hidden") {
+        0 => String::new(),
+        hidden => format!(", {hidden} cannot be read"),
+    };
+    text.push_str(&format!("{} of {} hold what was published{newer}{hidden}\n", count("complete"), lines.len()));
     text
 }

@@ -28,6 +28,8 @@ pub enum State {
     },
     /// It could not be read.
     Unknown(String),
+    /// It cannot be read with what we have, however often we try; the text says why.
+    Hidden(String),
 }
 
 impl State {
@@ -40,6 +42,7 @@ impl State {
             Self::Incomplete(_) => "incomplete",
             Self::Different { .. } => "different",
             Self::Unknown(_) => "unknown",
+            Self::Hidden(_) => "hidden",
         }
     }
 }
@@ -63,6 +66,9 @@ pub fn compare(expected: Expected<'_>, reading: Result<Reading, PlaceError>) -> 
         Ok(reading) => reading,
         Err(error) => return State::Unknown(error.message),
     };
+    if let Some(why) = reading.hidden {
+        return State::Hidden(why);
+    }
     match reading.digest {
         None => State::Absent,
         Some(found) if found.as_str() != expected.digest => {
@@ -107,5 +113,6 @@ mod tests {
         assert_eq!(word(Ok(newer)), "superseded");
         let down = PlaceError { kind: PlaceErrorKind::Unavailable, message: "down".into(), hint: None };
         assert_eq!(word(Err(down)), "unknown");
+        assert_eq!(word(Ok(Reading { hidden: Some("no".into()), ..Reading::default() })), "hidden");
     }
 }

@@ -35,7 +35,7 @@ impl From<ReadBack> for Status {
 impl Status {
     /// The first destination that does not hold what it should.
     pub(in crate::cli) fn first_wrong(&self) -> Option<&StatusLine> {
-        self.destinations.iter().find(|line| !matches!(line.state.as_str(), "complete" | "superseded"))
+        self.destinations.iter().find(|line| !matches!(line.state.as_str(), "complete" | "superseded" | "hidden"))
     }
 
     /// The screen of the command of this name.

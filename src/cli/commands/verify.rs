@@ -34,7 +34,7 @@ pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
     dist::verify(session, &check_results(session)?)?;
     let read = session.block_on(read_back(session, Depth::Closure))?;
     let wrong: Vec<StatusLine> =
-        read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded")).cloned().collect();
+        read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded" | "hidden")).cloned().collect();
     let verified = Verified { good: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
     session.print(&verified, |verified| {
         let title = format!("verify  version {}  commit {:.7}", verified.version, verified.commit);

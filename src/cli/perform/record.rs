@@ -3,6 +3,7 @@
 
 use super::statements::statements;
 use super::{Made, MadeFile, Performed, PerformedArtifact, masked, origin_word};
+use crate::cli::components::seal;
 use crate::cli::dist;
 use crate::cli::files;
 use crate::cli::releases::{Known, complete, point};
@@ -36,6 +37,7 @@ pub fn record(session: &Session, plan: &Plan, made: &[Made], files: &[MadeFile])
     let known = Known { targets: &plan.targets, path: &path, statements: statements(made) };
     complete(session, &mut destinations.destinations, &known)?;
     point(&mut destinations.destinations, &outputs.commit)?;
+    seal(&mut destinations.destinations)?;
     let mut builds: Vec<_> = made.iter().map(|made| &made.record).chain(files.iter().map(|file| &file.record)).cloned().collect();
     for build in &mut builds {
         super::mask(&mut build.args);

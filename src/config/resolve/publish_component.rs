@@ -7,7 +7,7 @@ use super::{Scope, check_reference, paths};
 use crate::config::component::component_name;
 use crate::config::decode::Cx;
 use crate::config::problem::Problem;
-use crate::config::resolved::{ComponentPublish, ForgeProvider, Publish, PublishKind};
+use crate::config::resolved::{ComponentPublish, Publish, PublishKind};
 use crate::config::span::{Span, Text};
 use crate::config::suggest;
 use crate::config::written;
@@ -57,7 +57,7 @@ fn named(repo: &Text, lookup: &Lookup<'_>, cx: &mut Cx) -> Option<String> {
     }
     // One whose forge could not be read has been reported.
     match lookup.homes.get(&repo.value)? {
-        ForgeProvider::Gitlab => Some(repo.value.clone()),
+        home if home.is_gitlab() => Some(repo.value.clone()),
         other => {
             let message = format!("repo `{}` is at {}, and components have their catalog at GitLab", repo.value, other.name());
             cx.report(Problem::at(repo.span, message).hint("name a repository whose forge is `provider: gitlab`"));
@@ -67,8 +67,7 @@ fn named(repo: &Text, lookup: &Lookup<'_>, cx: &mut Cx) -> Option<String> {
 }
 
 fn only(id: &str, key: Span, lookup: &Lookup<'_>, cx: &mut Cx) -> Option<String> {
-    let at_gitlab: Vec<&str> =
-        lookup.homes.iter().filter(|(_, provider)| **provider == ForgeProvider::Gitlab).map(|(id, _)| id.as_str()).collect();
+    let at_gitlab: Vec<&str> = lookup.homes.iter().filter(|(_, provider)| provider.is_gitlab()).map(|(id, _)| id.as_str()).collect();
     match at_gitlab.as_slice() {
         [one] => Some((*one).to_owned()),
         // What could not be read may be the one.

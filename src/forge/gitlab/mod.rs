@@ -5,10 +5,12 @@
 //! releases and packages APIs and read the repository by git, and those are all this adapter uses then.
 
 mod adapter;
+mod catalog;
 mod links;
 mod package;
 mod packages;
 mod wire;
 
 pub use adapter::Gitlab;
+pub use catalog::{Catalog, Published, Shown};
 pub use package::PackageVersion;

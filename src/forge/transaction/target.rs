@@ -272,7 +272,8 @@ impl Step for Refused {
     }
 
     fn stage(&self) -> Stage {
-        Stage::Bytes
+        // What it would wait for comes before it.
+        Stage::Moving
     }
 
     fn needs(&self) -> &[StepName] {

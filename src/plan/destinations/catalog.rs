@@ -14,7 +14,7 @@ use crate::config::{COMPONENT_DIR, ComponentPublish, TagPolicy, component_name, 
 use crate::core::{HostOptions, Rendition, Version};
 use crate::error::{Error, Result};
 
-/// Most components of a project (`Ci::Catalog::ComponentsProject::COMPONENTS_LIMIT`; before GitLab 18 it was 30).
+/// Most components of a project (`Ci::Catalog::ComponentsProject::COMPONENTS_LIMIT`; in older versions 30).
 const MOST: usize = 100;
 
 /// Most that is told of them, in bytes of JSON.

@@ -121,7 +121,14 @@ impl Target for StoreTarget {
             let Some(card) = card else {
                 return Ok(Reading { digest: Some(entry.data.digest), missing, ..Reading::default() });
             };
-            Ok(Reading { digest: Some(card.digest), revision: Some(card.revision), version: Some(card.version), created: None, missing })
+            Ok(Reading {
+                digest: Some(card.digest),
+                revision: Some(card.revision),
+                version: Some(card.version),
+                created: None,
+                missing,
+                hidden: None,
+            })
         })
     }
 

@@ -55,6 +55,29 @@ pub struct Project {
     pub without_packages: bool,
     /// A second file of one name in a package is refused (group setting "allow duplicates: off").
     pub refuse_duplicates: bool,
+    /// What it is to the CI/CD catalog.
+    pub catalog: CatalogProject,
+}
+
+/// What a project is to the CI/CD catalog (docs: "CI/CD components", "Publish a component project").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatalogProject {
+    /// Marked as one of components.
+    pub resource: bool,
+    /// The feature flag `ci_release_cli_catalog_publish_option`: versions are made by a call of their own, not with releases.
+    pub flag: bool,
+    /// It has a README.
+    pub readme: bool,
+    /// It has a description.
+    pub described: bool,
+    /// Strangers may see it.
+    pub public: bool,
+}
+
+impl Default for CatalogProject {
+    fn default() -> Self {
+        Self { resource: false, flag: true, readme: true, described: true, public: false }
+    }
 }
 
 impl Project {
@@ -129,10 +152,12 @@ pub struct Limits {
     pub json: u64,
     /// Longest description of a release in characters.
     pub description: usize,
+    /// Components of a version in the CI/CD catalog.
+    pub components: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { package_file: 5 << 30, page: 100, json: 4 << 20, description: 1_000_000 }
+        Self { package_file: 5 << 30, page: 100, json: 4 << 20, description: 1_000_000, components: 30 }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::catalog;
 use super::links;
 use super::options::{Limits, Role};
 use super::page::page;
@@ -43,7 +44,7 @@ pub(super) fn latest(project: &Held, render: &Renderer<'_>) -> Result<Reply> {
     Ok(Reply::json(200, render.release(project, newest)))
 }
 
-pub(super) fn make(world: &mut World, at: usize, base: &str, body: &Value, role: Role, limits: &Limits) -> Result<Reply> {
+pub(super) fn make(world: &mut World, at: usize, base: &str, body: &Value, (role, author): (Role, &str), limits: &Limits) -> Result<Reply> {
     let tag = text(body, "tag_name").ok_or_else(|| Refusal::parameter("tag_name is missing"))?;
     let description = text(body, "description").unwrap_or_default();
     check_description(description, limits)?;
@@ -66,6 +67,7 @@ pub(super) fn make(world: &mut World, at: usize, base: &str, body: &Value, role:
         commit,
         name: text(body, "name").filter(|name| !name.is_empty()).unwrap_or(tag).to_owned(),
         description: description.to_owned(),
+        author: author.to_owned(),
         created: made,
         released,
         links: Vec::new(),
@@ -78,6 +80,7 @@ pub(super) fn make(world: &mut World, at: usize, base: &str, body: &Value, role:
         release.links.push(link);
     }
     project.releases.push(release);
+    catalog::of_release(project, tag);
     let project = &world.projects[at];
     let render = Renderer { base };
     let made = project.release(tag).ok_or_else(|| Refusal::missing(""))?;

@@ -7,6 +7,8 @@ pub(super) enum Route {
     Version,
     /// `/api/v4/job`
     Job,
+    /// `/api/graphql`
+    GraphQl,
     /// Everything below `/api/v4/projects/:id`.
     Project(String, At),
     /// `/:project.git/info/refs`: what `git ls-remote` asks.
@@ -63,6 +65,7 @@ impl Route {
         match parts.as_slice() {
             ["api", "v4", "version"] => Self::Version,
             ["api", "v4", "job"] => Self::Job,
+            ["api", "graphql"] => Self::GraphQl,
             ["api", "v4", "projects", project, rest @ ..] => match At::of(rest) {
                 Some(at) => Self::Project((*project).to_owned(), at),
                 None => Self::Unknown,

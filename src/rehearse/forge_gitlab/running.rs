@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::options::Options;
 use super::site::{Gitlab, lock};
 use super::state;
-use super::world::{HeldFile, HeldRelease, World};
+use super::world::{CatalogVersion, HeldFile, HeldRelease, World};
 use crate::error::Result;
 use crate::fs;
 use crate::rehearse::api::{self, RequestLog};
@@ -113,7 +113,15 @@ impl Running {
     /// Versions a project has in the catalog.
     pub fn catalog(&self, project: &str) -> Vec<String> {
         let world = lock(&self.world);
-        world.find(project).map(|at| world.projects[at].catalog.clone()).unwrap_or_default()
+        let versions = world.find(project).map(|at| world.projects[at].catalog.iter().map(|version| version.tag.clone()).collect());
+        versions.unwrap_or_default()
+    }
+
+    /// What the catalog was told of the components of a version.
+    pub fn components(&self, project: &str, version: &str) -> Vec<serde_json::Value> {
+        let world = lock(&self.world);
+        let held = world.find(project).and_then(|at| world.projects[at].catalog.iter().find(|held| held.tag == version));
+        held.map(|held| held.components.clone()).unwrap_or_default()
     }
 
     /// Moves or removes a tag behind everybody's back.
@@ -144,6 +152,14 @@ impl Running {
         let mut world = lock(&self.world);
         let Some(at) = world.find(project) else { return };
         world.add_file(at, &self.dir, (package, version, name), bytes);
+    }
+
+    /// Makes a version in the catalog, with components of these names.
+    pub fn add_version(&self, project: &str, tag: &str, names: &[&str]) {
+        let mut world = lock(&self.world);
+        let Some(at) = world.find(project) else { return };
+        let components = names.iter().map(|name| serde_json::json!({ "name": name })).collect();
+        world.projects[at].catalog.push(CatalogVersion { tag: tag.to_owned(), components });
     }
 
     /// Makes a release that shows nothing.

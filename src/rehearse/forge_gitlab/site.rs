@@ -13,7 +13,7 @@ use super::render::Renderer;
 use super::reply::{Reply, reads};
 use super::route::{At, Route};
 use super::world::{Kept, World};
-use super::{git, links, packages, releases, state, tags};
+use super::{catalog, git, links, packages, releases, state, tags};
 use crate::core::BoxFuture;
 use crate::rehearse::api::{Answer, Asked, Cut, Service};
 
@@ -77,6 +77,7 @@ impl Gitlab {
                 Caller::Token(_) if !who.is_job() => Ok(Reply::json(200, json!({ "version": "18.5.0", "revision": "stagefreight" }))),
                 _ => Err(Refusal::unauthorized()),
             },
+            Route::GraphQl => Ok(catalog::graphql(&world, who, asked)),
             Route::Job if who.is_job() => Ok(Reply::json(200, json!({ "id": 1, "status": "running", "name": "release", "tag": true }))),
             Route::Job => Err(Refusal::unauthorized()),
             Route::InfoRefs(project) => match world.find(project) {
@@ -90,7 +91,7 @@ impl Gitlab {
             Route::Project(project, at) => {
                 let place = world.find(project).ok_or_else(|| Refusal::missing("Project"))?;
                 let role = who.admit(&world.projects[place].path, at, reads(asked))?;
-                let call = Call { asked, base, at, body, role, limits: &self.limits };
+                let call = Call { asked, base, at, body, role, author: &who.author(), limits: &self.limits };
                 call.run(&mut world, place)
             }
             Route::ReceivePack(_) | Route::Unknown => Err(Refusal::missing("")),
@@ -137,17 +138,18 @@ struct Call<'a> {
     at: &'a At,
     body: &'a Value,
     role: Role,
+    author: &'a str,
     limits: &'a Limits,
 }
 
 impl Call<'_> {
     fn run(&self, world: &mut World, place: usize) -> Result<Reply> {
-        let Self { asked, base, at, body, role, limits } = *self;
+        let Self { asked, base, at, body, role, author, limits } = *self;
         let render = Renderer { base };
         let most = limits.page;
         let method = if reads(asked) { "GET" } else { asked.method.as_str() };
         match (method, at) {
-            ("POST", At::Releases) => return releases::make(world, place, base, body, role, limits),
+            ("POST", At::Releases) => return releases::make(world, place, base, body, (role, author), limits),
             ("POST", At::Links(tag)) => return links::make(world, place, base, tag, body),
             _ => {}
         }
@@ -178,12 +180,7 @@ impl Call<'_> {
             ("GET", At::PackageFiles(id)) => packages::files(project, &render, *id, asked, most),
             ("DELETE", At::PackageFile(id, file)) => packages::remove_file(project, *id, *file, role),
             ("GET", At::Generic(name, version, file)) => packages::get(project, name, version, file),
-            ("POST", At::Catalog) => {
-                let version = releases::text(body, "version").ok_or_else(|| Refusal::parameter("version is missing"))?;
-                project.release(version).ok_or_else(|| Refusal::missing("Release"))?;
-                project.catalog.push(version.to_owned());
-                Ok(Reply::json(200, json!({ "catalog_url": format!("{base}/explore/catalog/{}", project.path) })))
-            }
+            ("POST", At::Catalog) => catalog::publish(project, base, body, author, limits),
             _ => Err(Refusal::missing("")),
         }
     }

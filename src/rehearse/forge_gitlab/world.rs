@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::options::Project;
+use super::options::{CatalogProject, Project};
 use crate::core::{Digest, Timestamp};
 
 /// When the first thing happened; each further one is a second later, so that order shows and nothing reads a clock.
@@ -37,8 +37,19 @@ pub(super) struct Held {
     /// Package versions that somebody sends a file to right now.
     #[serde(skip)]
     pub(super) sending: Vec<(String, String)>,
+    /// What it is to the CI/CD catalog, as the options say, each time anew.
+    #[serde(skip)]
+    pub(super) catalog_rules: CatalogProject,
     /// Versions in the CI/CD catalog.
-    pub(super) catalog: Vec<String>,
+    pub(super) catalog: Vec<CatalogVersion>,
+}
+
+/// A version in the CI/CD catalog.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct CatalogVersion {
+    pub(super) tag: String,
+    /// As they were told.
+    pub(super) components: Vec<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,6 +58,8 @@ pub(super) struct Release {
     pub(super) commit: String,
     pub(super) name: String,
     pub(super) description: String,
+    /// Who made it.
+    pub(super) author: String,
     pub(super) created: Timestamp,
     pub(super) released: Timestamp,
     pub(super) links: Vec<Link>,
@@ -131,6 +144,7 @@ impl World {
             if let Some(at) = world.find(&project.path) {
                 let held = &mut world.projects[at];
                 held.protected = globs(&project.protected);
+                held.catalog_rules = project.catalog;
                 for (tag, commit) in &project.tags {
                     held.tags.entry(tag.clone()).or_insert_with(|| commit.clone());
                 }
@@ -149,6 +163,7 @@ impl World {
                 releases: Vec::new(),
                 packages: Vec::new(),
                 sending: Vec::new(),
+                catalog_rules: project.catalog,
                 catalog: Vec::new(),
             });
         }
@@ -208,6 +223,7 @@ impl World {
             tag,
             commit,
             description: String::new(),
+            author: "somebody".to_owned(),
             created,
             released: created,
             links: Vec::new(),

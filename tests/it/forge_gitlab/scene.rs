@@ -41,7 +41,7 @@ pub fn options(dir: &std::path::Path) -> (Options, Findings) {
     let mut options = Options::new(dir.join("gitlab"));
     options.projects = vec![Project::new(PROJECT, TAG, COMMIT)];
     options.trusted = vec![trusted_job(JOB), trusted_person(PERSONAL, Role::Maintainer)];
-    let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs", "/catalog/publish"]);
+    let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs", "/api/graphql"]);
     options.server.recorder = Some(recorder);
     options.server.addr = ports::free_addr();
     (options, findings)
