@@ -2,6 +2,7 @@
 //! Pure but for the stream they are given. Uses `core names error event manifest` and publish's plain values.
 
 mod annotation;
+mod place;
 mod plain;
 mod publish;
 mod status;
@@ -9,6 +10,7 @@ mod summary;
 mod table;
 mod terminal;
 
+pub use place::place_and_name;
 pub use plain::{Groups, Plain, PlainOptions};
 pub use publish::publish_screen;
 pub use status::{StatusLine, status_screen};

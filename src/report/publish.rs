@@ -1,5 +1,6 @@
 //! The publish screen: one line per repository and state, totals, and what to do next.
 
+use super::place::place_and_name;
 use super::table::{Table, counted};
 use crate::core::{ByteSize, duration};
 use crate::names;
@@ -18,10 +19,10 @@ pub fn publish_screen(placements: &Placements, reviewed_at: &str, elapsed: std::
     let mut last = String::new();
     for group in grouped(&placements.destinations) {
         let first = group[0];
-        let repository = format!("{}/{}", first.host, first.path);
-        let shown = if repository == last { String::new() } else { repository.clone() };
-        last = repository;
-        let names: Vec<&str> = group.iter().map(|placement| name_there(placement)).collect();
+        let (repository, _) = place_of(first);
+        let shown = if repository == last { String::new() } else { repository.to_owned() };
+        last = repository.to_owned();
+        let names: Vec<&str> = group.iter().map(|placement| place_of(placement).1).collect();
         table.row([shown, mark(first.state).to_owned(), names.join(", "), detail(first)]);
     }
     text.push_str(&table.render());
@@ -34,7 +35,7 @@ fn grouped(all: &[Placement]) -> Vec<Vec<&Placement>> {
     let mut groups: Vec<Vec<&Placement>> = Vec::new();
     for placement in all {
         let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
-            let same_place = last.host == placement.host && last.path == placement.path && last.expected == placement.expected;
+            let same_place = place_of(last).0 == place_of(placement).0 && last.expected == placement.expected;
             same_place && last.state == placement.state && last.error == placement.error && last.moved_from == placement.moved_from
         });
         match groups.last_mut() {
@@ -45,12 +46,8 @@ fn grouped(all: &[Placement]) -> Vec<Vec<&Placement>> {
     groups
 }
 
-/// What it is called at its place: `1.4.0` of a repository, `v1.4.0/app.tar.gz` or `latest` of a project's releases.
-fn name_there(placement: &Placement) -> &str {
-    let below = placement.name.strip_prefix(placement.host.as_str()).and_then(|rest| rest.strip_prefix('/'));
-    let below = below.and_then(|rest| rest.strip_prefix(placement.path.as_str()));
-    let below = below.map(|rest| rest.trim_start_matches(['@', '#', ':', '/'])).filter(|rest| !rest.is_empty());
-    below.unwrap_or(&placement.tag)
+fn place_of(placement: &Placement) -> (&str, &str) {
+    place_and_name(&placement.name, &placement.path, &placement.tag)
 }
 
 pub(super) fn mark(state: PlacementState) -> &'static str {

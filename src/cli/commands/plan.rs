@@ -7,7 +7,10 @@ use crate::cli::session::Session;
 use crate::config::TagPolicy;
 use crate::error::Result;
 use crate::plan::{BuildStep, BuilderKind, FileStep, Plan, PlannedCache, PlannedDestination, StepWork};
-use crate::report::{Table, counted};
+use crate::report::{Table, counted, place_and_name};
+
+/// Characters that the names of one place take at most; the JSON has all of them.
+const WIDEST: usize = 100;
 
 /// Runs it.
 pub fn run(session: &Session) -> Result<()> {
@@ -107,15 +110,34 @@ fn groups(destinations: &[PlannedDestination]) -> Vec<Vec<&PlannedDestination>> 
 
 fn place(table: &mut Table, group: &[&PlannedDestination]) {
     let Some(first) = group.first() else { return };
-    let mut head = ("place", format!("{}/{}", first.host, first.path), first.why.as_str());
+    let split = |destination: &PlannedDestination| {
+        let (place, name) = place_and_name(&destination.name, &destination.path, &destination.tag);
+        (place.to_owned(), name.to_owned())
+    };
+    let mut head = ("place", split(first).0, first.why.as_str());
     for policy in [TagPolicy::Immutable, TagPolicy::Forward, TagPolicy::Any] {
-        let tags: Vec<&str> =
-            group.iter().filter(|destination| destination.policy == policy).map(|destination| destination.tag.as_str()).collect();
-        if tags.is_empty() {
+        let names: Vec<String> =
+            group.iter().filter(|destination| destination.policy == policy).map(|destination| split(destination).1).collect();
+        if names.is_empty() {
             continue;
         }
         let (verb, place, why) = std::mem::take(&mut head);
-        table.row([verb, &place, &tags.join(", "), &manner(policy, first), why]);
+        table.row([verb, &place, &some_of(&names), &manner(policy, first), why]);
+    }
+}
+
+/// The names, or as many as fit on a line that is read.
+fn some_of(names: &[String]) -> String {
+    let mut width = 0;
+    let fits = |name: &&String| {
+        width += name.chars().count() + 2;
+        width <= WIDEST
+    };
+    // One is told in any case.
+    let told = names.iter().take_while(fits).count().max(1);
+    match names.len() - told {
+        0 => names.join(", "),
+        more => format!("{}, … and {more} more", names[..told].join(", ")),
     }
 }
 
