@@ -21,7 +21,7 @@ pub fn publish_screen(placements: &Placements, reviewed_at: &str, elapsed: std::
         let first = group[0];
         let (repository, _) = place_of(first);
         let shown = if repository == last { String::new() } else { repository.to_owned() };
-        last = repository.to_owned();
+        repository.clone_into(&mut last);
         let names: Vec<&str> = group.iter().map(|placement| place_of(placement).1).collect();
         table.row([shown, mark(first.state).to_owned(), names.join(", "), detail(first)]);
     }

@@ -96,12 +96,11 @@ impl RollingReleaseStep {
         let Some(ours) = names_in(&held.notes).filter(|_| !cx.overrides.adopt.contains_key(&self.making.name)) else { return Ok(()) };
         for listed in self.making.expected.iter().filter(|listed| !ours.contains(&listed.name)) {
             let Some(stored) = there.get(&listed.name) else { continue };
-            let same = match stored.holds(listed.size, &listed.sha256) {
-                Some(known) => known,
-                None => {
-                    let http = self.making.uploader.http();
-                    hash::of_stored(self.forge(), http, stored, listed.size, &cx.cancel).await? == listed.sha256
-                }
+            let same = if let Some(known) = stored.holds(listed.size, &listed.sha256) {
+                known
+            } else {
+                let http = self.making.uploader.http();
+                hash::of_stored(self.forge(), http, stored, listed.size, &cx.cancel).await? == listed.sha256
             };
             if !same {
                 let text = format!("{} of {} has a file {} that somebody else attached", held.tag, self.forge().place(), listed.name);
