@@ -23,6 +23,8 @@ use crate::support::ports;
 pub const PROJECT: &str = "acme/app";
 pub const NIGHTLY: &str = "nightly";
 pub const TOKEN: &str = "canary-of-a-release-that-moves-4711";
+/// Of a Developer of GitLab, who may release and not remove files of packages.
+const DEVELOPER: &str = "canary-of-a-developer-4711";
 
 /// What people attached and wrote themselves.
 pub const BY_HAND: &str = "by-hand.txt";
@@ -84,6 +86,7 @@ pub struct Desk {
     tags: BTreeMap<String, String>,
     findings: Findings,
     publisher: Publisher,
+    token: &'static str,
 }
 
 /// What strikes at requests, told where it is.
@@ -99,7 +102,7 @@ impl Desk {
     pub async fn with(product: Product, publisher: &Publisher, tags: BTreeMap<String, String>) -> Self {
         let dir = tempfile::tempdir().expect("temporary directory");
         let (server, findings) = serve(product, dir.path(), ports::free_addr(), &tags, FaultPlan::default(), None).await;
-        Self { product, server, dir, tags, findings, publisher: publisher.clone() }
+        Self { product, server, dir, tags, findings, publisher: publisher.clone(), token: TOKEN }
     }
 
     pub fn url(&self) -> String {
@@ -108,7 +111,7 @@ impl Desk {
 
     /// The same forge, misbehaving.
     pub async fn again(self, faults: FaultPlan, strike: Option<Strike>) -> Self {
-        let Self { product, server, dir, tags, findings, publisher } = self;
+        let Self { product, server, dir, tags, findings, publisher, token } = self;
         findings.assert_none();
         let addr = server.addr();
         let (server, findings) = match server {
@@ -132,7 +135,7 @@ impl Desk {
                 (Server::Gitlab(running), findings)
             }
         };
-        Self { product, server, dir, tags, findings, publisher }
+        Self { product, server, dir, tags, findings, publisher, token }
     }
 
     pub fn somebody(&self) -> Somebody {
@@ -149,7 +152,26 @@ impl Desk {
 
     /// Publishes the n-th release, and the one that moves with it.
     pub async fn publish(&self, n: u8, adopt: bool) -> Vec<StepReport> {
-        publish(&self.publisher, self.product, self.server.addr(), self.dir.path(), n, adopt).await
+        self.by(self.dir.path()).publish(n, Some(adopt)).await
+    }
+
+    /// Publishes the n-th release alone.
+    pub async fn publish_alone(&self, n: u8) -> Vec<StepReport> {
+        self.by(self.dir.path()).publish(n, None).await
+    }
+
+    /// The same from another machine.
+    pub async fn publish_elsewhere(&self, n: u8) -> Vec<StepReport> {
+        self.by(&self.dir.path().join("elsewhere")).publish(n, Some(false)).await
+    }
+
+    fn by<'a>(&'a self, dir: &'a Path) -> Who<'a> {
+        Who { publisher: &self.publisher, product: self.product, addr: self.server.addr(), token: self.token, dir }
+    }
+
+    /// From now on somebody publishes who may not remove files of packages.
+    pub fn as_developer(self) -> Self {
+        Self { token: DEVELOPER, ..self }
     }
 
     pub fn log(&self) -> Vec<Logged> {
@@ -180,22 +202,37 @@ fn release(dir: &Path, n: u8) -> FileRelease {
     release
 }
 
-pub async fn publish(publisher: &Publisher, product: Product, addr: SocketAddr, dir: &Path, n: u8, adopt: bool) -> Vec<StepReport> {
-    let url = format!("http://{addr}");
-    let forge: Arc<dyn Forge> = match product {
-        Product::Github => publisher.github(&url, PROJECT, TOKEN),
-        Product::Gitlab => publisher.gitlab(&url, PROJECT, TOKEN, Carrier::PrivateToken),
-    };
-    let release = release(dir, n);
-    let moving = release.moving(&*forge, NIGHTLY, "forward");
-    let decided = adopt.then(|| (moving.name.clone(), "it is ours".to_owned())).into_iter().collect();
-    let steps = publisher.target(&forge, &release).bind_all(&release.artifacts(&*forge), &[release.own(&*forge), moving]);
-    let cx = Cx {
-        lineage: Some(Arc::new(History)),
-        overrides: Arc::new(Overrides { adopt: decided, ..Overrides::default() }),
-        ..publisher.cx()
-    };
-    publisher.run_as(cx, &steps, &dir.join(format!("state-{n}"))).await
+/// Who publishes, from where.
+struct Who<'a> {
+    publisher: &'a Publisher,
+    product: Product,
+    addr: SocketAddr,
+    token: &'a str,
+    dir: &'a Path,
+}
+
+impl Who<'_> {
+    /// A release, and the one that moves with it: whether that is taken over. `None`: the release alone.
+    async fn publish(&self, n: u8, moving: Option<bool>) -> Vec<StepReport> {
+        let url = format!("http://{}", self.addr);
+        let forge: Arc<dyn Forge> = match self.product {
+            Product::Github => self.publisher.github(&url, PROJECT, self.token),
+            Product::Gitlab => self.publisher.gitlab(&url, PROJECT, self.token, Carrier::PrivateToken),
+        };
+        let release = release(self.dir, n);
+        let moves = release.moving(&*forge, NIGHTLY, "forward");
+        let adopt = moving == Some(true);
+        let decided = adopt.then(|| (moves.name.clone(), "it is ours".to_owned())).into_iter().collect();
+        let mut own = vec![release.own(&*forge)];
+        own.extend(moving.map(|_| moves));
+        let steps = self.publisher.target(&forge, &release).bind_all(&release.artifacts(&*forge), &own);
+        let cx = Cx {
+            lineage: Some(Arc::new(History)),
+            overrides: Arc::new(Overrides { adopt: decided, ..Overrides::default() }),
+            ..self.publisher.cx()
+        };
+        self.publisher.run_as(cx, &steps, &self.dir.join(format!("state-{n}"))).await
+    }
 }
 
 async fn serve(
@@ -239,7 +276,8 @@ fn gitlab(
     let mut project = forge_gitlab::Project { path: PROJECT.to_owned(), tags: tags.clone(), ..forge_gitlab::Project::default() };
     project.refs.insert("aside".to_owned(), commit(9));
     options.projects = vec![project];
-    options.trusted = vec![crate::forge_gitlab::scene::trusted_person(TOKEN, forge_gitlab::Role::Maintainer)];
+    let roles = [(TOKEN, forge_gitlab::Role::Maintainer), (DEVELOPER, forge_gitlab::Role::Developer)];
+    options.trusted = roles.map(|(token, role)| crate::forge_gitlab::scene::trusted_person(token, role)).into();
     let (recorder, findings) = OpenApi::read("gitlab.json").recorder("", &["/info/refs", "/git-receive-pack"]);
     options.server = api::Options { addr, faults, observer, recorder: Some(recorder), ..api::Options::default() };
     (options, findings)
@@ -290,6 +328,17 @@ impl Somebody {
                 let offered = release.links.iter().filter_map(|(name, ..)| Some((name.clone(), newest(name)?.digest.hex().to_owned())));
                 Some(Nightly { title: release.name.clone(), files: offered.collect(), notes: release.description.clone() })
             }
+        }
+    }
+
+    /// How many releases and drafts of its tag there are.
+    pub fn counts(&self) -> usize {
+        match self.product {
+            Product::Github => {
+                let all = self.github()["releases"].as_array().cloned().unwrap_or_default();
+                all.iter().filter(|one| one["tag_name"] == NIGHTLY).count()
+            }
+            Product::Gitlab => usize::from(self.looks().is_some()),
         }
     }
 
@@ -396,8 +445,8 @@ impl Somebody {
     /// Publishes a release meanwhile, from another machine.
     pub fn publishes(&self, publisher: &Publisher, n: u8) -> Vec<StepReport> {
         let dir = self.dir.join("elsewhere");
-        let publish = publish(publisher, self.product, self.addr, &dir, n, false);
-        tokio::runtime::Handle::current().block_on(publish)
+        let who = Who { publisher, product: self.product, addr: self.addr, token: TOKEN, dir: &dir };
+        tokio::runtime::Handle::current().block_on(who.publish(n, Some(false)))
     }
 
     /// Adds what people add: a file, and text around ours.

@@ -8,32 +8,34 @@ use stagefreight::rehearse::api::Logged;
 use stagefreight::rehearse::fault::{Cut, Fault, FaultPlan};
 
 use super::desk::{BY_HAND, Product, Somebody, commit};
-use super::row::{Act, Row, SECOND, THIRD, Traces, What, is_write, prepared};
+use super::row::{Act, Begins, Row, SECOND, THIRD, Traces, What, is_write, prepared};
 use crate::support::file_release::Publisher;
 
 /// Every request of a run that moves the release, from the first that is about it.
 pub struct Course {
     product: Product,
+    begins: Begins,
     /// Number in the run, from 1, and the request.
     requests: Vec<(usize, Logged)>,
 }
 
 impl Course {
-    pub async fn of(product: Product, publisher: &Publisher) -> Self {
-        let desk = prepared(product, publisher).await.again(FaultPlan::default(), None).await;
+    pub async fn of(product: Product, begins: Begins, publisher: &Publisher) -> Self {
+        let desk = prepared(product, begins, publisher).await.again(FaultPlan::default(), None).await;
         desk.publish(SECOND, false).await;
         let mut requests = desk.log();
         requests.sort_by_key(|request| request.number);
         let all = requests.into_iter().enumerate().map(|(at, request)| (at + 1, request));
-        Self { product, requests: all.skip_while(|(_, request)| !request.path.contains("nightly")).collect() }
+        Self { product, begins, requests: all.skip_while(|(_, request)| !request.path.contains("nightly")).collect() }
     }
 
     fn name(&self, nth: usize, request: &Logged, what: &str) -> String {
-        format!("{:?}: {} {} (request {nth}): {what}", self.product, request.method, request.path)
+        let begins = if self.begins == Begins::Nowhere { "new: " } else { "" };
+        format!("{:?}: {begins}{} {} (request {nth}): {what}", self.product, request.method, request.path)
     }
 
     fn row(&self, (nth, request): &(usize, Logged), what: &str, make: impl Fn(usize) -> What) -> Row {
-        Row { name: self.name(*nth, request, what), product: self.product, what: make(*nth) }
+        Row { name: self.name(*nth, request, what), product: self.product, begins: self.begins, what: make(*nth) }
     }
 
     /// The first request of each kind: one method, one sort of path.
@@ -88,7 +90,9 @@ impl Course {
         // Time limits are waited for.
         let stall = Fault::stall(Duration::from_secs(9));
         rows.extend(kinds.iter().map(|at| self.row(at, "stalls", |nth| What::Passes(nth, stall.clone()))));
-        rows.extend(self.others(all));
+        if self.begins == Begins::There {
+            rows.extend(self.others(all));
+        }
         rows
     }
 
