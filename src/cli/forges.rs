@@ -14,6 +14,7 @@ use crate::manifest::DestinationTarget;
 use crate::rehearse::api;
 use crate::rehearse::forge_github::{Options, Repository, serve};
 use crate::rehearse::forge_gitlab::{self, CatalogProject, Role, TokenKind, Trusted};
+use crate::rehearse::request::Request;
 
 /// What a run knows of releases before any forge is asked.
 #[derive(Debug, Clone)]
@@ -59,36 +60,62 @@ impl Started {
         if let Some(running) = self.0.get(&forge) {
             return Ok(Some(running.addr()));
         }
-        let mut tags: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let mut projects: BTreeMap<String, Known> = BTreeMap::new();
         // Releases and packages of one project are two targets.
         for other in all.iter().filter(|other| other.provider == target.provider) {
             let settings = ProjectSettings::of(other)?;
             if settings.forge == forge {
-                tags.entry(settings.project).or_default().extend(tags_of(&other.name, seeds));
+                projects.entry(settings.project).or_default().tags.extend(tags_of(&other.name, seeds));
             }
         }
+        self.start(session, forge, provider, projects).await.map(Some)
+    }
+
+    /// The same for a forge that is asked for the requests of one project: it knows these.
+    pub async fn telling(&mut self, session: &Session, target: &DestinationTarget, requests: Vec<Request>) -> Result<Option<SocketAddr>> {
+        let Some((provider, true)) = Provider::of_target(&target.provider) else { return Ok(None) };
+        let settings = ProjectSettings::of(target)?;
+        let known = Known { requests, ..Known::default() };
+        self.start(session, settings.forge, provider, BTreeMap::from([(settings.project, known)])).await.map(Some)
+    }
+
+    async fn start(
+        &mut self,
+        session: &Session,
+        forge: String,
+        provider: Provider,
+        projects: BTreeMap<String, Known>,
+    ) -> Result<SocketAddr> {
         let dir = rehearsal_dir(session, &forge);
         let running = if provider == Provider::Gitlab {
-            forge_gitlab::start(gitlab(dir, tags)).await.map(Ours::Gitlab)
+            forge_gitlab::start(gitlab(dir, projects)).await.map(Ours::Gitlab)
         } else {
-            let repositories = tags.into_iter().map(|(project, tags)| (project, Repository { tags, ..Repository::default() }));
-            serve(Options::new(dir, repositories)).await.map(Ours::Github)
+            let repository = |Known { tags, requests }| Repository { tags, requests, ..Repository::default() };
+            serve(Options::new(dir, projects.into_iter().map(|(project, known)| (project, repository(known))))).await.map(Ours::Github)
         };
         let running = running.map_err(|error| error.context(format!("embedded forge {forge}")))?;
         let addr = running.addr();
         session.events.detail(format!("embedded forge {forge} listens on {addr}"));
         self.0.insert(forge, running);
-        Ok(Some(addr))
+        Ok(addr)
     }
 }
 
+/// What a project of a forge of our own has before anything is published.
+#[derive(Default)]
+struct Known {
+    tags: BTreeMap<String, String>,
+    requests: Vec<Request>,
+}
+
 /// A GitLab that lets us do everything, and remembers.
-fn gitlab(dir: PathBuf, tags: BTreeMap<String, BTreeMap<String, String>>) -> forge_gitlab::Options {
+fn gitlab(dir: PathBuf, projects: BTreeMap<String, Known>) -> forge_gitlab::Options {
     let catalog = CatalogProject { resource: true, ..CatalogProject::default() };
-    let project = |(path, tags)| forge_gitlab::Project { path, tags, catalog, ..forge_gitlab::Project::default() };
+    let project =
+        |(path, Known { tags, requests })| forge_gitlab::Project { path, tags, requests, catalog, ..forge_gitlab::Project::default() };
     let everything = Trusted { token: Secret::new(REHEARSAL_TOKEN), kind: TokenKind::Private { api: true }, role: Role::Maintainer };
     forge_gitlab::Options {
-        projects: tags.into_iter().map(project).collect(),
+        projects: projects.into_iter().map(project).collect(),
         trusted: vec![everything],
         remembers: true,
         ..forge_gitlab::Options::new(dir)

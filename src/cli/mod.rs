@@ -21,6 +21,7 @@ pub mod pipeline;
 mod preflight;
 pub mod publish;
 pub mod readback;
+mod rehearsed;
 pub mod releases;
 pub mod remotes;
 pub mod rendered;

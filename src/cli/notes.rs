@@ -1,6 +1,8 @@
 //! Release notes: made when the plan is, from commits, merged requests, the tag, a file or a template, so that review
 //! approves the text that is published.
 
+use super::forges::Started;
+use super::rehearsed;
 use super::session::Session;
 use crate::cli::commands::release::target_of;
 use crate::config::{Config, Repo};
@@ -12,6 +14,7 @@ use crate::fs;
 use crate::git::{self, GitFacts};
 use crate::plan::{Making, Plan};
 use crate::process::Child;
+use crate::rehearse::request::Request;
 use crate::report::counted;
 
 /// The most a changelog or a template may weigh.
@@ -153,7 +156,7 @@ impl<'a> Maker<'a> {
         // Numbers are those of the primary; elsewhere they would name something else.
         let at_home = self.repo(wanted).map(|repo| &repo.id) == self.primary().map(|repo| &repo.id);
         let provider = self.primary().and_then(|repo| self.config.forges.get(&repo.forge)).map(|forge| forge.provider.name());
-        let home = provider.and_then(Provider::of_name).filter(|_| at_home);
+        let home = provider.and_then(Provider::of_target).map(|(provider, _)| provider).filter(|_| at_home);
         let since = previous(self.config, self.git, wanted);
         let Found { requests, cut } = self.requests(wanted).await?;
         let since = since.map_or_else(|| "from the beginning".to_owned(), |since| format!("since {since}"));
@@ -170,13 +173,25 @@ impl<'a> Maker<'a> {
             let since = previous(self.config, self.git, wanted);
             let Session { world, events, directory, cancel, .. } = self.session;
             let range = git::range(&Child::new(world, "git"), directory, since.as_deref(), cancel).await?;
+            let target = target_of(self.config, repo)?;
+            let mut started = Started::default();
+            let is_ours = Provider::of_target(&target.provider).is_some_and(|(_, ours)| ours);
+            let told = if is_ours { self.told(since.as_deref()).await? } else { Vec::new() };
+            let endpoint = started.telling(self.session, &target, told).await?;
             let mut forges = Forges::new(world, events.clone());
-            let asked = forges.requests(&target_of(self.config, repo)?, directory)?;
+            let asked = forges.requests(&target, directory, endpoint)?;
             let since: Option<Timestamp> = range.since;
             let Found { requests, cut } = asked.of(&range.commits, since, cancel).await?;
             self.requests = Some(Found { requests: requests.into_iter().map(Merged::cleaned).collect(), cut });
         }
         self.requests.as_ref().ok_or_else(|| Error::failed("no requests were read"))
+    }
+
+    /// A forge of our own has no people who make requests; what merged ones leave in the history stands for them.
+    async fn told(&self, since: Option<&str>) -> Result<Vec<Request>> {
+        let Session { world, directory, cancel, .. } = self.session;
+        let commits = git::all_commits(&Child::new(world, "git"), directory, since, cancel).await?;
+        Ok(rehearsed::requests(&commits, world.clock.now()))
     }
 
     async fn of_template(&mut self, file: &str, made: Made, wanted: &Wanted<'_>) -> Result<Made> {

@@ -125,12 +125,13 @@ impl Forges {
         Ok((forge, host))
     }
 
-    /// The merged requests of a project.
-    pub fn requests(&mut self, target: &DestinationTarget, workspace: &Path) -> Result<Requests> {
+    /// The merged requests of a project. `endpoint` is where the forge really listens when it is one of our own.
+    pub fn requests(&mut self, target: &DestinationTarget, workspace: &Path, endpoint: Option<SocketAddr>) -> Result<Requests> {
         let settings = ProjectSettings::of(target)?;
-        let url = Url::parse(&settings.url)
+        let named = Url::parse(&settings.url)
             .map_err(|error| Error::usage(format!("the address of forge `{}` cannot be used", settings.forge)).because(&error))?;
-        let provider = Provider::of_name(&target.provider).ok_or_else(|| {
+        let url = listening(endpoint, &named)?;
+        let (provider, embedded) = Provider::of_target(&target.provider).ok_or_else(|| {
             Error::usage(format!("forge `{}` is of provider {}, which has no requests", settings.forge, target.provider))
                 .hint("take the notes from elsewhere: `notes: { from: commits }`")
         })?;
@@ -140,7 +141,7 @@ impl Forges {
             Provider::Gitlab => below(&url, "v4"),
             Provider::Gitea | Provider::Forgejo => below(&url, "v1"),
         };
-        let api = self.api(&host, base, provider, &url, target, false);
+        let api = self.api(&host, base, provider, &named, target, embedded);
         Ok(Requests::new(Place { provider, host: target.host.clone(), project: settings.project }, api))
     }
 

@@ -27,9 +27,18 @@ pub struct Commit {
 /// Commits of HEAD that `since` (a tag or commit) does not reach, newest first, without merges; all of them without
 /// `since`. At most [`MOST_COMMITS`].
 pub async fn commits(git: &Child, directory: &Path, since: Option<&str>, cancel: &CancellationToken) -> Result<Vec<Commit>> {
+    listed(git, directory, since, "--no-merges", cancel).await
+}
+
+/// The same with merges.
+pub async fn all_commits(git: &Child, directory: &Path, since: Option<&str>, cancel: &CancellationToken) -> Result<Vec<Commit>> {
+    listed(git, directory, since, "--min-parents=0", cancel).await
+}
+
+async fn listed(git: &Child, directory: &Path, since: Option<&str>, which: &str, cancel: &CancellationToken) -> Result<Vec<Commit>> {
     let range = since.map_or_else(|| "HEAD".to_owned(), |since| format!("{since}..HEAD"));
     let count = format!("--max-count={MOST_COMMITS}");
-    let args = ["log", "--no-merges", &count, "--format=%H%x1f%an%x1f%s%x1f%b%x1e", "--end-of-options", &range, "--"];
+    let args = ["log", which, &count, "--format=%H%x1f%an%x1f%s%x1f%b%x1e", "--end-of-options", &range, "--"];
     let finished = prepared(git, directory).args(args).run(cancel).await.map_err(not_run)?;
     if !finished.success() {
         return Err(Error::missing(format!("cannot read the commits of {range}: git ended with {}", finished.status))

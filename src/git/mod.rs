@@ -11,7 +11,7 @@ mod read;
 
 pub use ancestry::ancestry;
 pub use facts::{GitFacts, ReachableTag};
-pub use log::{Commit, MOST_COMMITS, commits, tag_message};
+pub use log::{Commit, MOST_COMMITS, all_commits, commits, tag_message};
 pub use origin::{Origin, origin};
 pub use range::{Range, range};
 pub use read::read;

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod forge_github;
 pub mod forge_gitlab;
 pub mod registry;
+pub mod request;
 pub mod serve;
 
 pub use fault::{Fault, FaultPlan};

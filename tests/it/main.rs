@@ -42,6 +42,7 @@ mod publish;
 mod registry_client;
 mod registry_options;
 mod remote;
+mod requests;
 mod rolling;
 mod secrets;
 mod tag_policy;

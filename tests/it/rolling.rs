@@ -90,7 +90,7 @@ fn two_publishers_at_once_make_one_release() {
 fn a_developer_of_gitlab_moves_it_though_files_of_packages_stay() {
     block_on(async {
         let publisher = Publisher::new(None);
-        let desk = prepared(Product::Gitlab, Begins::There, &publisher).await.as_developer();
+        let desk = prepared(Product::Gitlab, Begins::There, &publisher).await.by_a_developer();
         assert_done("moved", &desk.publish(SECOND, false).await);
         assert_exact("moved", &desk, SECOND, Traces::Kept);
         desk.forget_log();

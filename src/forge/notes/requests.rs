@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::Merged;
 use crate::core::Timestamp;
 use crate::forge::api::{Api, Page};
-use crate::forge::error::ForgeError;
+use crate::forge::credentials::Carrier;
+use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::{Place, Provider};
 use crate::http::Url;
 
@@ -48,11 +49,12 @@ impl Requests {
     /// Those merged by one of `commits`, all of which are younger than `since`.
     ///
     /// # Errors
-    /// What the forge answers; kind `NotFound` when it has no such project or does not show it.
+    /// What the forge answers; kind `Denied` also when it has no such project or does not show it.
     pub async fn of(&self, commits: &HashSet<String>, since: Option<Timestamp>, cancel: &CancellationToken) -> Result<Found, ForgeError> {
         let mut found = Found { requests: Vec::new(), cut: false };
         for number in 1..=MOST_PAGES {
-            let page: Page<Wire> = self.api.page("list merged requests", self.page(number), PAGE, cancel).await?;
+            let page = self.api.page("list merged requests", self.page(number), PAGE, cancel).await;
+            let page: Page<Wire> = page.map_err(|error| self.explained(error))?;
             let mut old = false;
             for request in page.entries {
                 // Sorted by change: nothing behind it was merged later.
@@ -73,6 +75,26 @@ impl Requests {
         found.requests.sort_by_key(|request| request.number);
         found.requests.dedup_by_key(|request| request.number);
         Ok(Found { cut: true, ..found })
+    }
+
+    /// Reading requests wants a permission of its own, which a token that may release need not have.
+    fn explained(&self, error: ForgeError) -> ForgeError {
+        use ForgeErrorKind as F;
+        let is_job = self.api.token().is_some_and(|token| token.carrier == Carrier::JobToken);
+        if !(matches!(error.kind, F::Denied | F::NotFound) || is_job && error.kind == F::Unauthorized) {
+            return error;
+        }
+        let wants = match self.place.provider {
+            Provider::Github => "the token must be able to read pull requests: give the job `permissions: pull-requests: read`",
+            Provider::Gitlab if is_job => {
+                "a job's own token may not read merge requests: name one of scope `read_api` (`credentials` of the forge)"
+            }
+            Provider::Gitlab => "the token must be able to read merge requests: scope `read_api`",
+            Provider::Gitea | Provider::Forgejo => "the token must be able to read pull requests: `read:repository`",
+        };
+        let hint = format!("{wants}; or take the notes from elsewhere: `notes: {{ from: commits }}`");
+        // What a token may not see is not there.
+        ForgeError { kind: F::Denied, ..error }.hint(hint)
     }
 
     fn page(&self, number: usize) -> Url {

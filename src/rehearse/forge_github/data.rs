@@ -9,6 +9,7 @@ use super::options::{Options, Repository};
 use crate::core::{Digest, Timestamp};
 use crate::error::{Error, Result};
 use crate::fs;
+use crate::rehearse::request::Request;
 
 /// The most the file of the state may weigh.
 const LARGEST_STATE: u64 = 256 << 20;
@@ -33,6 +34,9 @@ pub struct Repo {
     pub latest: Option<u64>,
     /// Tag names that can never be used again.
     pub burnt: BTreeSet<String>,
+    /// Pull requests.
+    #[serde(default)]
+    pub requests: Vec<Request>,
 }
 
 /// A git tag.
@@ -121,6 +125,8 @@ impl Repo {
             self.tags.entry(name.clone()).or_insert_with(|| GitTag { commit: commit.clone(), object });
         }
         self.burnt.extend(found.burnt.iter().cloned());
+        self.requests.retain(|known| !found.requests.iter().any(|one| one.number == known.number));
+        self.requests.extend(found.requests.iter().cloned());
     }
 
     /// A release by number.

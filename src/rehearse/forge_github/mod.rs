@@ -3,13 +3,14 @@
 //!
 //! It models what publishing on GitHub is made difficult by: drafts that only the list shows, look-ups by tag that lag
 //! behind, `starter` files that block their name, releases that cannot change any more, tags that are burnt for ever, names
-//! that are changed, sizes that are refused. Misbehaviour beyond that is a fault plan. Every answer is held to GitHub's own
+//! that are changed, sizes that are refused, pull requests in pages. Misbehaviour beyond that is a fault plan. Every answer is held to GitHub's own
 //! API description by the tests (`tests/it/forge_github`). The API is at `/api/v3`, uploads at `/api/uploads`, as a GitHub
 //! Enterprise Server has them.
 
 mod assets;
 mod data;
 mod options;
+mod pulls;
 mod refs;
 mod refusal;
 mod releases;

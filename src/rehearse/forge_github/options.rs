@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::core::Secret;
 use crate::rehearse::api;
+use crate::rehearse::request::Request;
 
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
@@ -62,6 +63,10 @@ pub struct Repository {
     pub burnt: Vec<String>,
     /// What the token may.
     pub permission: Permission,
+    /// Pull requests.
+    pub requests: Vec<Request>,
+    /// The token may not read pull requests: 403 that names the permission.
+    pub requests_hidden: bool,
 }
 
 /// What a token may in a repository.

@@ -23,8 +23,8 @@ pub fn bad_credentials() -> Answer {
 }
 
 /// 403 with the permission that would do.
-pub fn not_permitted() -> Answer {
-    plain(403, "Resource not accessible by integration").with(HeaderName::from_static("x-accepted-github-permissions"), "contents=write")
+pub fn not_permitted(wanted: &str) -> Answer {
+    plain(403, "Resource not accessible by integration").with(HeaderName::from_static("x-accepted-github-permissions"), wanted)
 }
 
 /// 422 about one field.

@@ -38,7 +38,10 @@ pub fn page(at: At<'_>, asked: &Asked, path: &str, all: &[Value]) -> Answer {
     if to == all.len() {
         return answer;
     }
-    let next = format!("<{}/api/v3/repos/{}{path}?per_page={size}&page={}>; rel=\"next\"", at.origin, at.repository, page + 1);
+    let kept = asked.query.iter().filter(|(name, _)| name != "page" && name != "per_page");
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(kept).append_pair("per_page", &size.to_string()).append_pair("page", &(page + 1).to_string());
+    let next = format!("<{}/api/v3/repos/{}{path}?{}>; rel=\"next\"", at.origin, at.repository, query.finish());
     answer.with(LINK, &next)
 }
 

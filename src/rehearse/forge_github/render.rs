@@ -12,11 +12,11 @@ pub struct At<'a> {
 }
 
 impl At<'_> {
-    fn api(self, rest: &str) -> String {
+    pub fn api(self, rest: &str) -> String {
         format!("{}/api/v3/repos/{}{rest}", self.origin, self.repository)
     }
 
-    fn web(self, rest: &str) -> String {
+    pub fn web(self, rest: &str) -> String {
         format!("{}/{}{rest}", self.origin, self.repository)
     }
 }
@@ -102,7 +102,7 @@ pub fn repository(at: At<'_>, may_write: bool) -> Value {
         "git_url": format!("git://example.com/{}.git", at.repository), "ssh_url": format!("git@example.com:{}.git", at.repository),
         "clone_url": at.web(".git"), "svn_url": at.web(""), "mirror_url": Value::Null, "homepage": Value::Null, "language": Value::Null,
         "license": Value::Null, "default_branch": "main", "has_issues": true, "has_projects": true, "has_wiki": false,
-        "has_pages": false, "has_discussions": false, "archived": false, "disabled": false,
+        "has_pages": false, "has_discussions": false, "has_downloads": true, "archived": false, "disabled": false,
         "pushed_at": "2026-01-01T00:00:00Z", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
         "permissions": { "admin": false, "maintain": false, "push": may_write, "triage": may_write, "pull": true },
     });
@@ -163,7 +163,7 @@ pub fn repository(at: At<'_>, may_write: bool) -> Value {
     document
 }
 
-fn user(origin: &str, login: &str) -> Value {
+pub fn user(origin: &str, login: &str) -> Value {
     let mut document = json!({
         "login": login, "id": 1, "node_id": "U_1", "gravatar_id": "", "type": "User", "site_admin": false,
         "url": format!("{origin}/api/v3/users/{login}"), "html_url": format!("{origin}/{login}"),

@@ -10,7 +10,7 @@ use super::data::Data;
 use super::options::{Options, Permission, Repository};
 use super::refusal::{bad_credentials, not_found, not_permitted, plain};
 use super::render::{self, At};
-use super::{assets, refs, releases};
+use super::{assets, pulls, refs, releases};
 use crate::core::BoxFuture;
 use crate::error::Result;
 use crate::rehearse::api::{Answer, Asked, Cut, Service};
@@ -70,7 +70,7 @@ impl GitHub {
             return Ok(not_found());
         }
         if !matches!(asked.method, Method::GET | Method::HEAD) && rules.permission == Permission::Read {
-            return Ok(not_permitted());
+            return Ok(not_permitted("contents=write"));
         }
         let origin = asked.origin.clone();
         let at = At { origin: &origin, repository: &repository };
@@ -115,6 +115,7 @@ impl GitHub {
                     Ok(id) => assets::list(at, repo.release(id).as_deref(), asked),
                     Err(_) => not_found(),
                 },
+                ["pulls"] => pulls::list(at, repo, rules, asked),
                 ["git", "ref", "tags", tag] => refs::read(at, repo, tag),
                 ["git", "ref", name] => name.strip_prefix("tags/").map_or_else(not_found, |tag| refs::read(at, repo, tag)),
                 ["git", "tags", object] => refs::read_object(at, repo, object),

@@ -17,6 +17,7 @@ mod refusal;
 mod releases;
 mod render;
 mod reply;
+mod requests;
 mod route;
 mod running;
 mod site;

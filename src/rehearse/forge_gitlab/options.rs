@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::core::Secret;
 use crate::rehearse::api;
+use crate::rehearse::request::Request;
 
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub struct Project {
     pub refuse_duplicates: bool,
     /// What it is to the CI/CD catalog.
     pub catalog: CatalogProject,
+    /// Merge requests.
+    pub requests: Vec<Request>,
 }
 
 /// What a project is to the CI/CD catalog (docs: "CI/CD components", "Publish a component project").

@@ -44,6 +44,8 @@ pub(super) enum At {
     Tag(String),
     /// `repository/commits/:sha`
     Commit(String),
+    /// `merge_requests`
+    MergeRequests,
     /// `packages`
     Packages,
     /// `packages/:id`
@@ -103,6 +105,7 @@ impl At {
             ["repository", "tags"] => Self::Tags,
             ["repository", "tags", tag] => Self::Tag(own(tag)),
             ["repository", "commits", sha] => Self::Commit(own(sha)),
+            ["merge_requests"] => Self::MergeRequests,
             ["packages"] => Self::Packages,
             ["packages", id] => Self::Package(id.parse().ok()?),
             ["packages", id, "package_files"] => Self::PackageFiles(id.parse().ok()?),
@@ -115,7 +118,7 @@ impl At {
 
     /// Endpoints that take a job's token (docs: "CI/CD job token", "Job token access").
     pub(super) fn takes_job_token(&self) -> bool {
-        !matches!(self, Self::Project | Self::Tags | Self::Tag(_) | Self::Commit(_))
+        !matches!(self, Self::Project | Self::Tags | Self::Tag(_) | Self::Commit(_) | Self::MergeRequests)
     }
 }
 

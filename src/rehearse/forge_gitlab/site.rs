@@ -13,7 +13,7 @@ use super::render::Renderer;
 use super::reply::{Reply, reads};
 use super::route::{At, Route};
 use super::world::{Kept, World};
-use super::{catalog, git, links, packages, releases, state, tags};
+use super::{catalog, git, links, packages, releases, requests, state, tags};
 use crate::core::BoxFuture;
 use crate::rehearse::api::{Answer, Asked, Cut, Service};
 
@@ -174,6 +174,7 @@ impl Call<'_> {
                 Some(commit) => Ok(Reply::json(200, render.commit(project, &commit))),
                 None => Err(Refusal::missing("Commit")),
             },
+            ("GET", At::MergeRequests) => Ok(requests::list(project, &render, asked, most)),
             ("GET", At::Packages) => Ok(packages::list(project, &render, asked, most)),
             ("GET", At::Package(id)) => packages::one(project, &render, *id),
             ("DELETE", At::Package(id)) => packages::remove(project, *id, role),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options::{CatalogProject, Project};
 use crate::core::{Digest, Timestamp};
+use crate::rehearse::request::Request;
 
 /// When the first thing happened; each further one is a second later, so that order shows and nothing reads a clock.
 const DAWN: i64 = 1_782_900_000;
@@ -40,6 +41,9 @@ pub(super) struct Held {
     /// What it is to the CI/CD catalog, as the options say, each time anew.
     #[serde(skip)]
     pub(super) catalog_rules: CatalogProject,
+    /// Merge requests.
+    #[serde(default)]
+    pub(super) requests: Vec<Request>,
     /// Versions in the CI/CD catalog.
     pub(super) catalog: Vec<CatalogVersion>,
 }
@@ -149,6 +153,8 @@ impl World {
                     held.tags.entry(tag.clone()).or_insert_with(|| commit.clone());
                 }
                 held.refs.extend(project.refs.clone());
+                held.requests.retain(|known| !project.requests.iter().any(|one| one.number == known.number));
+                held.requests.extend(project.requests.clone());
                 continue;
             }
             let id = world.next_id();
@@ -164,6 +170,7 @@ impl World {
                 packages: Vec::new(),
                 sending: Vec::new(),
                 catalog_rules: project.catalog,
+                requests: project.requests.clone(),
                 catalog: Vec::new(),
             });
         }

@@ -170,7 +170,7 @@ impl Desk {
     }
 
     /// From now on somebody publishes who may not remove files of packages.
-    pub fn as_developer(self) -> Self {
+    pub fn by_a_developer(self) -> Self {
         Self { token: DEVELOPER, ..self }
     }
 

@@ -87,11 +87,6 @@ impl Row {
             desk.somebody().finds_traces(&name);
         }
         judge(&name, &what, &reports);
-        if std::env::var_os("SF_TEST_TELL").is_some() {
-            for error in failures(&reports) {
-                println!("{name}\n    {:?}: {}\n    hint: {:?}", error.kind, error.message, error.hint);
-            }
-        }
 
         // The same forge, and nobody does anything.
         let desk = desk.again(FaultPlan::default(), Some(watch.strike(None))).await;
