@@ -112,7 +112,7 @@ struct Known {
 fn gitlab(dir: PathBuf, projects: BTreeMap<String, Known>) -> forge_gitlab::Options {
     let catalog = CatalogProject { resource: true, ..CatalogProject::default() };
     let project =
-        |(path, Known { tags, requests })| forge_gitlab::Project { path, tags, requests, catalog, ..forge_gitlab::Project::default() };
+        |(path, Known { tags, requests })| forge_gitlab::Project { path, tags, catalog, requests, ..forge_gitlab::Project::default() };
     let everything = Trusted { token: Secret::new(REHEARSAL_TOKEN), kind: TokenKind::Private { api: true }, role: Role::Maintainer };
     forge_gitlab::Options {
         projects: projects.into_iter().map(project).collect(),
