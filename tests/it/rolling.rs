@@ -52,12 +52,12 @@ fn every_row(product: Product, at_least: usize) {
 
 #[test]
 fn whatever_happens_at_github_it_comes_right() {
-    every_row(Product::Github, 250);
+    every_row(Product::Github, 200);
 }
 
 #[test]
 fn whatever_happens_at_gitlab_it_comes_right() {
-    every_row(Product::Gitlab, 200);
+    every_row(Product::Gitlab, 150);
 }
 
 fn block_on(test: impl Future<Output = ()>) {
