@@ -9,7 +9,7 @@ use super::verification;
 use crate::core::{Digest, NameRules};
 use crate::error::{Error, Result};
 use crate::forge::install::{self, Installed, Packed, Script};
-use crate::forge::notes::{downloads, images, packages as told_packages, shortened};
+use crate::forge::notes::{downloads, images, may_tell, packages as told_packages, shortened};
 use crate::forge::packages::{Index, IndexedFile, Kind, PointerSettings};
 use crate::forge::release_links::{each_once, image_link, package_link};
 use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
@@ -159,12 +159,15 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         assets.push(ListedAsset { name, sha256, size: asset.size, path: None });
     }
     let told: Vec<_> = assets.iter().map(|asset| (asset.name.clone(), asset.size, asset.sha256.clone())).collect();
-    let images_here: Vec<&Destination> = all.iter().filter(|other| other.kind == "registry_tag").collect();
+    let images_here: Vec<&Destination> = all
+        .iter()
+        .filter(|other| other.kind == "registry_tag" && may_tell(known.host(&release.target), known.host(&other.target)))
+        .collect();
     let published: Vec<(String, String)> = images_here
         .iter()
         .map(|other| (format!("{}/{}:{}", known.host(&other.target), other.path, other.tag), other.digest.clone()))
         .collect();
-    let packages = packages(all, known);
+    let packages = packages(release, all, known);
     let directory = format!("{}/{}", names::path::RELEASE, release.target);
     if making.image_links && !published.is_empty() {
         let lines: Vec<String> = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
@@ -218,15 +221,15 @@ impl Known<'_> {
         self.targets.iter().find(|target| target.name == name)
     }
 
-    fn host(&self, target: &str) -> String {
-        self.target(target).map(|target| target.host.clone()).unwrap_or_default()
+    fn host(&self, target: &str) -> &str {
+        self.target(target).map_or("", |target| target.host.as_str())
     }
 
     fn image_link(&self, image: &Destination) -> ReleaseLink {
         let target = self.target(&image.target);
         let scheme = if target.is_some_and(|target| target.plain_http) { "http" } else { "https" };
         let provider = target.map_or("", |target| target.provider.as_str());
-        image_link(provider, scheme, &self.host(&image.target), &image.path, &image.tag)
+        image_link(provider, scheme, self.host(&image.target), &image.path, &image.tag)
     }
 
     fn package_link(&self, file: &Destination) -> Option<ReleaseLink> {
@@ -237,9 +240,10 @@ impl Known<'_> {
 }
 
 /// Versions of packages that are published with a release: where they are, and links to those that can be looked at.
-fn packages(all: &[Destination], known: &Known<'_>) -> Vec<(String, Option<ReleaseLink>)> {
+fn packages(release: &Destination, all: &[Destination], known: &Known<'_>) -> Vec<(String, Option<ReleaseLink>)> {
     let mut seen = HashSet::new();
     let indexes = all.iter().filter(|other| Kind::of(other) == Some(Kind::Index));
+    let indexes = indexes.filter(|index| may_tell(known.host(&release.target), known.host(&index.target)));
     let each = indexes.filter(|index| seen.insert((index.target.clone(), index.path.clone())));
     each.map(|index| (index.name.rsplit_once('/').map_or(index.name.as_str(), |(home, _)| home).to_owned(), known.package_link(index)))
         .collect()

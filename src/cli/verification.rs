@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::session::Session;
 use crate::core::Digest;
 use crate::error::{Error, Result};
+use crate::forge::notes::may_tell;
 use crate::forge::transaction::{ListedAsset, ReleaseSettings, RollingReleaseSettings};
 use crate::fs;
 use crate::manifest::{Destination, Destinations};
@@ -83,8 +84,11 @@ fn unusable(destination: &Destination, error: &serde_json::Error) -> Error {
 /// The statement; `None` when nothing of the release was verified.
 fn summary(release: &Destination, settings: &ReleaseSettings, all: &Destinations, verified: &[String]) -> Option<Value> {
     let reviewed = |other: &&Destination| verified.contains(&other.artifact);
-    let here = |other: &&Destination| {
-        (other.kind == "release_asset" && other.target == release.target && other.tag == release.tag) || other.kind == "registry_tag"
+    let host = |name: &str| all.targets.iter().find(|target| target.name == name).map_or("", |target| target.host.as_str());
+    let here = |other: &&Destination| match other.kind.as_str() {
+        "release_asset" => other.target == release.target && other.tag == release.tag,
+        "registry_tag" => may_tell(host(&release.target), host(&other.target)),
+        _ => false,
     };
     let subject = |other: &Destination| {
         // A file is called as it is attached, an image by its reference.
@@ -97,8 +101,10 @@ fn summary(release: &Destination, settings: &ReleaseSettings, all: &Destinations
     }
     let statements = settings.assets.iter().filter(|asset| asset.path.is_some() && is_statement(&asset.name));
     let inputs: Vec<Value> = statements.filter_map(|asset| resource("uri", &asset.name, &asset.sha256.to_string())).collect();
-    // A mirror offers the same bytes, and so the same statement: it names the repository that is first.
-    let first = all.destinations.iter().find(|other| other.kind == "release" && other.tag == release.tag).unwrap_or(release);
+    // A mirror offers the same bytes, and so the same statement where it may: it names the repository that is first.
+    let may_name =
+        |other: &&Destination| other.kind == "release" && other.tag == release.tag && may_tell(host(&release.target), host(&other.target));
+    let first = all.destinations.iter().find(may_name).unwrap_or(release);
     let target = all.targets.iter().find(|target| target.name == first.target);
     let url = target.and_then(|target| target.settings.as_ref()?.get("url")?.as_str()).unwrap_or_default();
     let repository = format!("git+{}/{}@refs/tags/{}", url.trim_end_matches('/'), first.path, first.tag);

@@ -183,3 +183,23 @@ fn a_template_makes_the_notes_that_are_published() {
     workspace.sf.write("notes.md.j2", "{% for request in requests %}{{ request.title }}{% endfor %}nothing");
     assert_eq!(workspace.run(&["notes", "preview"], 0).stdout(), "nothing\n");
 }
+
+/// What lies where only we can go is told only where only we can look.
+#[test]
+fn places_inside_a_network_are_named_only_inside() {
+    let told = |url: &str| {
+        let workspace = crate::support::forge_cli::Workspace::new();
+        let places = format!("forges: {{ hub: {{ provider: embedded{url} }} }}\nrepos: {{ home: {{ forge: hub, project: acme/app }} }}\n");
+        let publish = "  release: { kind: release, repos: home, archives: [pack] }\n  files: { kind: files, url: \"http://nexus.corp/raw\", archives: [pack] }\n  public: { kind: files, url: \"https://files.example.com/raw\", archives: [pack] }\n";
+        workspace.config(&places, publish);
+        workspace.run(&["perform"], 0);
+        let destinations: serde_json::Value =
+            serde_json::from_str(&workspace.sf.read(".stagefreight/destinations.json")).expect("destinations");
+        let release = destinations["destinations"].as_array().expect("destinations").iter().find(|one| one["kind"] == "release");
+        release.expect("a release")["settings"].to_string()
+    };
+    let inside = told("");
+    assert!(inside.contains("nexus.corp") && inside.contains("files.example.com"), "{inside}");
+    let outside = told(", url: \"https://hub.example.com\"");
+    assert!(!outside.contains("nexus.corp") && outside.contains("https://files.example.com/raw/1.4.0/"), "{outside}");
+}

@@ -11,7 +11,7 @@ mod template;
 pub use compose::{Change, authors, downloads, images, of_changelog, of_changes, packages};
 pub use merged::{Merged, of_requests};
 pub use requests::{Found, Requests};
-pub use scrub::scrub;
+pub use scrub::{leads_inside, may_tell, scrub};
 pub use shorten::shortened;
 pub use template::{Facts, KnownChange, render, wants_requests};
 

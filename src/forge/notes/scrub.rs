@@ -17,6 +17,9 @@ const CREDENTIALS: [&str; 8] = ["token", "secret", "password", "passwd", "signat
 /// Endings of names that no public server has (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`, and custom).
 const PRIVATE: [&str; 10] = [".local", ".localhost", ".internal", ".intranet", ".lan", ".corp", ".home", ".home.arpa", ".test", ".invalid"];
 
+/// What embedded forges and registries end with.
+const REHEARSAL: &str = ".embedded";
+
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)\b(?:https?|ssh|git|ftp)://(?:[^\s<>()\[\]`'|/@]*@)?(?:\[[0-9a-f:.]+\])?[^\s<>()\[\]`'|]*").ok());
 
@@ -41,6 +44,22 @@ pub fn scrub(text: &str, home: &str) -> String {
         Some(address) => address.replace_all(&text, |found: &regex::Captures<'_>| cleaned(&found[0], home)).into_owned(),
         None => text.into_owned(),
     }
+}
+
+/// Does a host, with or without a port and a path, only lead somewhere inside a network? What a rehearsal is made of does.
+pub fn leads_inside(host: &str) -> bool {
+    // A bucket is no host.
+    if host.contains("://") {
+        return false;
+    }
+    let name = host.split('/').next().unwrap_or(host);
+    let rehearsal = name.split(':').next().is_some_and(|name| name.ends_with(REHEARSAL));
+    rehearsal || Url::parse(&format!("http://{name}/")).is_ok_and(|url| is_private(&url))
+}
+
+/// May a release at the forge `home` tell of what is at `other`? What only leads inside is told only inside.
+pub fn may_tell(home: &str, other: &str) -> bool {
+    leads_inside(home) || !leads_inside(other)
 }
 
 fn cleaned(found: &str, home: &str) -> String {
@@ -80,6 +99,17 @@ fn is_private(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_lead_inside_or_outside() {
+        for inside in ["127.0.0.1:5000", "registry:5000", "[::1]:9", "harbor.corp", "hub.embedded", "10.0.0.7/acme", "git.acme.internal/x"]
+        {
+            assert!(leads_inside(inside), "{inside}");
+        }
+        for outside in ["ghcr.io", "registry.acme.dev:8443", "docker.io/acme", "8.8.8.8", "s3://bucket/prefix"] {
+            assert!(!leads_inside(outside), "{outside}");
+        }
+    }
 
     #[test]
     fn what_leads_inside_or_opens_a_door_is_gone() {
