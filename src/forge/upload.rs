@@ -22,6 +22,12 @@ const SLOWEST: u64 = 32 * 1024;
 /// Time a file of any size may take.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(120);
 
+/// Time an answer may take when all was sent, beside the time a forge needs to take it in.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Bytes a second that a forge hashes and stores at least.
+const TAKEN_IN: u64 = 8 << 20;
+
 /// How often one file is sent before we stop.
 const MOST_ATTEMPTS: u32 = 4;
 
@@ -178,7 +184,10 @@ impl Uploader {
                 events.emit(Event::Transfer { id: id.clone(), label: label.clone(), done, total: Some(total) });
             }
         };
-        let request = described.replay(Replay::Once).budget(budget).deadline(deadline).bulk(true).on_progress(Arc::new(progress));
+        // What is small leaves at once, and stalls only then.
+        let answer = ANSWER + Duration::from_secs(asset.size / TAKEN_IN);
+        let request = described.replay(Replay::Once).budget(budget).deadline(deadline).answer_within(answer);
+        let request = request.bulk(true).on_progress(Arc::new(progress));
         tokio::select! {
             () = self.pace.turn() => {}
             () = cancel.cancelled() => return Err(cancelled()),

@@ -173,7 +173,7 @@ impl Client {
                 Some(detail) => failed(HttpErrorKind::Source, &detail),
                 None => HttpError::of_reqwest(&error, &request.method, url),
             }),
-            (kind, detail) = self.watch(&meter, request.deadline) => Err(failed(kind, &detail)),
+            (kind, detail) = self.watch(&meter, request) => Err(failed(kind, &detail)),
             () = cancel.cancelled() => Err(failed(HttpErrorKind::Cancelled, "")),
         };
         self.events.emit(Event::Response {
@@ -186,8 +186,9 @@ impl Client {
     }
 
     /// Completes when the request has taken too long: the body below the floor, or the answer late.
-    async fn watch(&self, meter: &Meter, deadline: Option<Duration>) -> (HttpErrorKind, String) {
+    async fn watch(&self, meter: &Meter, request: &Request) -> (HttpErrorKind, String) {
         let Timeouts { answer, stall_window, stall_floor, .. } = self.options.timeouts;
+        let answer = request.answer.map_or(answer, |within| within.min(answer));
         let patience = async {
             let mut before = 0;
             while !meter.finished() {
@@ -202,7 +203,7 @@ impl Client {
             tokio::time::sleep(answer).await;
             (HttpErrorKind::Timeout, format!("waited {} s", answer.as_secs()))
         };
-        match deadline {
+        match request.deadline {
             None => patience.await,
             Some(deadline) => tokio::select! {
                 late = patience => late,

@@ -40,6 +40,7 @@ pub struct Request {
     pub(super) replay: Replay,
     pub(super) budget: Option<Arc<Budget>>,
     pub(super) deadline: Option<Duration>,
+    pub(super) answer: Option<Duration>,
     pub(super) on_progress: Option<OnProgress>,
     pub(super) on_pushback: Option<OnPushback>,
     pub(super) untouched: Option<Untouched>,
@@ -62,6 +63,7 @@ impl Request {
             replay,
             budget: None,
             deadline: None,
+            answer: None,
             on_progress: None,
             on_pushback: None,
             untouched: None,
@@ -123,6 +125,13 @@ impl Request {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The time from its last byte to the first of the answer, where that is shorter than the client's.
+    #[must_use]
+    pub fn answer_within(mut self, patience: Duration) -> Self {
+        self.answer = Some(patience);
         self
     }
 
