@@ -22,8 +22,9 @@ const SLOWEST: u64 = 32 * 1024;
 /// Time a file of any size may take.
 const SHORTEST_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Time an answer may take when all was sent, beside the time a forge needs to take it in.
-const ANSWER: Duration = Duration::from_secs(20);
+/// Time an answer may take when all was sent, beside the time a forge needs to take it in. That all was sent is seen up to
+/// a window of stalls later.
+const ANSWER: Duration = Duration::from_secs(14);
 
 /// Bytes a second that a forge hashes and stores at least.
 const TAKEN_IN: u64 = 8 << 20;
