@@ -18,6 +18,7 @@ pub mod notes;
 pub mod perform;
 pub mod phases;
 pub mod pipeline;
+mod placed;
 mod preflight;
 pub mod publish;
 pub mod readback;

@@ -1,7 +1,6 @@
 //! Publish: from approved outputs to destinations that hold them. Reads what earlier stages wrote and nothing else:
 //! no config, no Dockerfile, no builder.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use indexmap::IndexMap;
 use super::dist;
 use super::files;
 use super::perform::take_lock;
+use super::placed::{Ended, placements};
 use super::releases;
 use super::rendered::{AtHand, Workshop};
 use super::session::Session;
@@ -21,8 +21,7 @@ use crate::event::Event;
 use crate::manifest::{Artifact, ArtifactId, DESTINATIONS_SCHEMA_VERSION, Destination, Destinations, Outcome, OutputsManifest};
 use crate::names;
 use crate::publish::{
-    ApprovedArtifact, Content, Engine, Entry, EntryKind, File, History, Image, Journal, Overrides, PLACEMENTS_SCHEMA_VERSION, Placement,
-    PlacementError, PlacementState, Placements, Step, StepReport, StepState, Totals, to_results,
+    ApprovedArtifact, Content, Engine, Entry, EntryKind, File, History, Image, Journal, Overrides, Placement, Placements, Step, to_results,
 };
 use crate::review::Approved;
 use crate::store::ContentStore;
@@ -68,7 +67,8 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let _lock = take_lock(&session.directory)?;
     let wiring = Wiring::of_destinations(session, destinations).await?;
     let mut workshop = Workshop::new(ContentStore::new(&session.directory), session.path(names::path::ROOT));
-    let built = dist::outcomes(&session.directory, outputs)?;
+    let sent: Vec<&Destination> = of_chosen(&destinations.destinations, &chosen).filter(|_| !options.dry_run).collect();
+    let built = dist::outcomes(&session.directory, outputs, |artifact| hashed_on_its_way(&wiring, &sent, artifact))?;
     let bound = resolve(session, &mut workshop, outputs, destinations, &chosen)?;
     let steps: Vec<Box<dyn Step>> =
         bound.iter().filter_map(|(name, here)| Some(wiring.target(name)?.bind_all(&here.artifacts, &here.own))).flatten().collect();
@@ -96,8 +96,9 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let reports = reports?;
 
     let now = session.world.clock.now();
-    let earlier = earlier_placements(session, &outputs.checksum);
-    let placements = place(session, &approved, &chosen, &reports, &earlier, run_id, (started_at, now), options.dry_run);
+    let interrupted = session.cancel.is_cancelled() && !options.dry_run;
+    let ended = Ended { run: run_id, started_at, completed_at: now, interrupted };
+    let placements = placements(session, (outputs, destinations), &chosen, &reports, &ended);
     if !options.dry_run {
         write_records(session, outputs, &placements, built, now)?;
         if let Some(journal) = &journal {
@@ -144,6 +145,18 @@ fn choose(all: &[Destination], options: &Options) -> Result<Vec<bool>> {
     Ok(all.iter().map(chosen).collect())
 }
 
+fn of_chosen<'a>(all: &'a [Destination], chosen: &'a [bool]) -> impl Iterator<Item = &'a Destination> {
+    all.iter().zip(chosen).filter(|(_, chosen)| **chosen).map(|(destination, _)| destination)
+}
+
+// The length of a file that is sent somewhere, when all who send it look what it hashes to.
+fn hashed_on_its_way(wiring: &Wiring, sent: &[&Destination], artifact: &Artifact) -> Option<u64> {
+    let mut places = sent.iter().filter(|place| place.artifact == artifact.id.as_str()).peekable();
+    let size = places.peek()?.size;
+    let hashes = |place: &&Destination| wiring.target(&place.target).is_some_and(|target| target.hashes_what_it_sends());
+    places.all(hashes).then_some(size)
+}
+
 /// What goes to one target.
 #[derive(Default)]
 struct Bound {
@@ -161,7 +174,7 @@ fn resolve(
 ) -> Result<IndexMap<String, Bound>> {
     let mut bound: IndexMap<String, Bound> = IndexMap::new();
     let mut grouped: Vec<Vec<&Destination>> = Vec::new();
-    for (destination, _) in destinations.destinations.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
+    for destination in of_chosen(&destinations.destinations, chosen) {
         if destination.artifact.is_empty() {
             bound.entry(destination.target.clone()).or_default().own.push(destination.clone());
             continue;
@@ -195,7 +208,7 @@ fn resolve(
     Ok(bound)
 }
 
-// A built file, which was hashed when this publish began and is what the outputs say.
+// A built file: hashed when this publish began, or on its way, it is what the outputs say.
 fn file_of(session: &Session, artifact: &Artifact, path: &str, first: &Destination) -> Result<(Digest, Content)> {
     let digest = artifact.digest.parse().map_err(|error| Error::failed(format!("{}: {error}", names::path::OUTPUTS)))?;
     if first.digest != artifact.digest {
@@ -204,108 +217,6 @@ fn file_of(session: &Session, artifact: &Artifact, path: &str, first: &Destinati
     }
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
     Ok((digest, Content::File(File { path: session.path(path), name, size: first.size })))
-}
-
-// What an earlier run of the same outputs knows of destinations this run leaves out.
-fn earlier_placements(session: &Session, checksum: &str) -> HashMap<String, Placement> {
-    let bytes = files::read(&session.directory, names::path::PLACEMENTS).ok();
-    let parsed = bytes.and_then(|bytes| files::parse::<Placements>(names::path::PLACEMENTS, &bytes, PLACEMENTS_SCHEMA_VERSION).ok());
-    let same = parsed.filter(|placements| placements.outputs_checksum == checksum);
-    same.map(|placements| placements.destinations.into_iter().map(|placement| (placement.name.clone(), placement)).collect())
-        .unwrap_or_default()
-}
-
-#[expect(clippy::too_many_arguments, reason = "joins everything a run knows into one record")]
-fn place(
-    session: &Session,
-    approved: &Approved<Inputs>,
-    chosen: &[bool],
-    reports: &[StepReport],
-    earlier: &HashMap<String, Placement>,
-    run_id: &str,
-    (started_at, now): (Timestamp, Timestamp),
-    dry_run: bool,
-) -> Placements {
-    let Inputs { outputs, destinations } = approved.get();
-    let by_destination: HashMap<&str, &StepReport> =
-        reports.iter().filter_map(|report| Some((report.destination.as_deref()?, report))).collect();
-    let list = destinations.destinations.iter().zip(chosen).map(|(destination, chosen)| {
-        let host = destinations.targets.iter().find(|target| target.name == destination.target).map(|target| target.host.clone());
-        let blank = blank(destination, host.unwrap_or_default());
-        match by_destination.get(destination.name.as_str()) {
-            Some(report) if *chosen => reported(blank, report, now),
-            _ => match earlier.get(&destination.name) {
-                Some(known) => known.clone(),
-                None => Placement { state: PlacementState::Skipped, ..blank },
-            },
-        }
-    });
-    let mut placements = Placements {
-        schema_version: PLACEMENTS_SCHEMA_VERSION.to_owned(),
-        outputs_checksum: outputs.checksum.clone(),
-        commit: destinations.commit.clone(),
-        version: destinations.version.clone(),
-        run: run_id.to_owned(),
-        started_at: started_at.to_string(),
-        completed_at: now.to_string(),
-        interrupted: session.cancel.is_cancelled() && !dry_run,
-        totals: Totals::default(),
-        destinations: list.collect(),
-    };
-    let sum = |of: &dyn Fn(&StepReport) -> u64| reports.iter().map(of).sum();
-    placements.count(sum(&|r| r.placed.writes), sum(&|r| r.placed.sent), sum(&|r| r.placed.reused));
-    placements
-}
-
-fn blank(destination: &Destination, host: String) -> Placement {
-    Placement {
-        name: destination.name.clone(),
-        kind: destination.kind.clone(),
-        target: destination.target.clone(),
-        host,
-        path: destination.path.clone(),
-        tag: destination.tag.clone(),
-        artifact: destination.artifact.clone(),
-        expected: destination.digest.clone(),
-        found: None,
-        state: PlacementState::NotTried,
-        required: destination.required,
-        policy: destination.policy.clone(),
-        moved_from: None,
-        reason: None,
-        at: None,
-        seconds: 0.0,
-        note: None,
-        error: None,
-    }
-}
-
-fn reported(blank: Placement, report: &StepReport, now: Timestamp) -> Placement {
-    let (state, error) = match &report.state {
-        StepState::Complete => (PlacementState::Complete, None),
-        StepState::Placed => (PlacementState::Placed, None),
-        StepState::Superseded(_) => (PlacementState::Superseded, None),
-        StepState::WouldPlace(_) => (PlacementState::WouldPlace, None),
-        StepState::Conflict(error) => (PlacementState::Conflict, Some(error)),
-        StepState::Failed(error) => (PlacementState::Failed, Some(error)),
-        StepState::Blocked { cause, .. } => (PlacementState::Failed, Some(cause)),
-        StepState::NotTried => (PlacementState::NotTried, None),
-    };
-    let note = match &report.state {
-        StepState::Superseded(why) | StepState::WouldPlace(why) => Some(why.clone()),
-        _ => None,
-    };
-    Placement {
-        found: report.found.clone(),
-        state,
-        note,
-        moved_from: report.placed.moved_from.clone(),
-        reason: report.reason.clone(),
-        at: Some(now.to_string()),
-        seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
-        error: error.map(PlacementError::from),
-        ..blank
-    }
 }
 
 fn write_records(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::core::Digest;
+use crate::http::Body;
 
 /// A file of ours that shall be attached. Its bytes are on disk and never held in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,14 @@ pub struct AssetSource {
     pub sha256: Digest,
     /// Media type it is sent with.
     pub media_type: String,
+}
+
+impl AssetSource {
+    /// Its bytes for a request, and none but those that were approved: should the file have changed, they do not arrive
+    /// whole.
+    pub fn body(&self) -> Body {
+        Body::File { path: self.path.clone(), offset: 0, len: self.size, digest: Some(self.sha256.clone()) }
+    }
 }
 
 /// How far an upload came, as the forge tells it.

@@ -120,7 +120,7 @@ impl From<HttpError> for ForgeError {
             H::Ambiguous => (F::Ambiguous, again),
             H::PlainHttp => (F::Rejected, Some("configure the forge with `url: http://…` to talk to it unencrypted")),
             H::TooLarge | H::Redirect => (F::Protocol, None),
-            H::Source => (F::Source, None),
+            H::Source => (F::Source, Some("take the files from the job that built them, or run perform again")),
             H::Cancelled => (F::Cancelled, None),
             H::Request => (F::Rejected, None),
         };

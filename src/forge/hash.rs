@@ -1,7 +1,4 @@
-//! Hashing what a forge holds, where it tells no digest, and what we hold, where the forge would not notice.
-
-use std::io::Read as _;
-use std::path::Path;
+//! Hashing what a forge holds, where it tells no digest.
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,9 +6,7 @@ use crate::core::{Algorithm, Digest, Digester};
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::Forge;
-use crate::{fs, http};
-
-const PIECE: usize = 256 * 1024;
+use crate::http;
 
 /// Reads a stored file and hashes it; no more than `most` bytes of it.
 pub(super) async fn of_stored(
@@ -38,18 +33,4 @@ pub(super) async fn of_stored(
         }
     }
     Ok(digester.finish())
-}
-
-/// Hashes a file of ours.
-pub(super) fn of_file(path: &Path) -> Result<Digest, ForgeError> {
-    let (mut file, _) = fs::open_regular(path)?;
-    let mut digester = Digester::new(Algorithm::Sha256);
-    let mut buffer = vec![0; PIECE];
-    loop {
-        let read = file.read(&mut buffer).map_err(crate::core::PathError::at("read", path))?;
-        if read == 0 {
-            return Ok(digester.finish());
-        }
-        digester.update(&buffer[..read]);
-    }
 }

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::asset::StoredAsset;
 use super::release_links::ReleaseLink;
 
 /// What a release shall be, beside its files.
@@ -66,6 +67,9 @@ pub struct StoredRelease {
     pub page: Option<Url>,
     /// Names of the files it shows, where those are not simply what its container holds (GitLab's links).
     pub listed: Option<Vec<String>>,
+    /// Files that were told along with it. What is among them is there; what is not may be there all the same, and a list of
+    /// the container's files tells.
+    pub files: Vec<StoredAsset>,
 }
 
 impl StoredRelease {

@@ -105,9 +105,6 @@ impl Uploader {
             permit = self.room.acquire() => permit.map_err(|_| cancelled())?,
             () = cancel.cancelled() => return Err(cancelled()),
         };
-        if !forge.rules().tells_digests {
-            hashed(asset).await?;
-        }
         let budget = self.http.budget();
         let mut writes = 0;
         if let Some(held) = held {
@@ -121,13 +118,7 @@ impl Uploader {
         for _ in 0..MOST_ATTEMPTS {
             writes += 1;
             let failure = match self.send(forge, container, asset, &budget, cancel).await {
-                Ok(stored) => {
-                    // A server of this product that is too old to tell digests.
-                    if stored.sha256.is_none() && forge.rules().tells_digests {
-                        hashed(asset).await?;
-                    }
-                    return Self::complete(asset, stored, asset.size, writes);
-                }
+                Ok(stored) => return Self::complete(asset, stored, asset.size, writes),
                 Err(error) if is_unsettled(&error) => error,
                 Err(error) => return Err(error),
             };
@@ -232,18 +223,6 @@ impl Uploader {
         }
         Ok(Sent { stored, bytes, writes })
     }
-}
-
-/// Where the forge would not notice, we do: the file still is what was approved.
-async fn hashed(asset: &AssetSource) -> Result<(), ForgeError> {
-    let path = asset.path.clone();
-    let read = tokio::task::spawn_blocking(move || super::hash::of_file(&path)).await;
-    let found = read.map_err(|_| ForgeError::new(ForgeErrorKind::Source, "reading was interrupted"))??;
-    if found == asset.sha256 {
-        return Ok(());
-    }
-    let text = format!("{} hashes to {found}, and {} was approved", asset.path.display(), asset.sha256);
-    Err(ForgeError::new(ForgeErrorKind::Source, text).hint("take the files from the job that built them"))
 }
 
 /// Looking tells what became of it: an unclear end, or a name that is taken by what may be ours.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::feed::{Feed, FeedBody};
-use super::file_body::FileBody;
+use super::file_body::{self, FileBody};
 use super::request::OnProgress;
 use super::sending::Meter;
+use crate::core::Digest;
 
 /// What a request carries.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,9 @@ pub enum Body {
         offset: u64,
         /// How many bytes; exactly this many are sent.
         len: u64,
+        /// What they must hash to. They are hashed on their way, and their last piece is held back until it is known that
+        /// they do: bytes of another digest never arrive whole, and nothing is read twice. `None` where who gets them looks.
+        digest: Option<Digest>,
     },
     /// A range of what comes from elsewhere, asked for anew for every attempt.
     Feed {
@@ -56,6 +60,9 @@ impl Body {
     /// A body for one attempt.
     pub(super) async fn make(&self, meter: &Arc<Meter>, on_progress: Option<OnProgress>) -> std::io::Result<Option<reqwest::Body>> {
         match self {
+            Self::File { path, len: 0, digest: Some(digest), .. } if *digest != digest.digester().finish() => {
+                Err(file_body::another(path, &digest.digester().finish(), digest))
+            }
             Self::Empty | Self::File { len: 0, .. } | Self::Feed { len: 0, .. } => {
                 meter.finish();
                 Ok(None)
@@ -68,8 +75,9 @@ impl Body {
                 let body = FeedBody::open(from.as_ref(), *offset, *len, Arc::clone(meter), on_progress).await?;
                 Ok(Some(reqwest::Body::wrap(body)))
             }
-            Self::File { path, offset, len } => {
-                Ok(Some(reqwest::Body::wrap(FileBody::open(path, *offset, *len, Arc::clone(meter), on_progress).await?)))
+            Self::File { path, offset, len, digest } => {
+                let body = FileBody::open(path, *offset, *len, digest.clone(), Arc::clone(meter), on_progress).await?;
+                Ok(Some(reqwest::Body::wrap(body)))
             }
         }
     }

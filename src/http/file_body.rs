@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::pieces::Pieces;
 use super::request::OnProgress;
 use super::sending::{Meter, Sending};
+use crate::core::{Digest, Digester};
 use crate::fs;
 
 /// How many pieces of a file are in memory: one on its way out, one being read. Memory does not grow with the file.
@@ -34,12 +35,33 @@ pub(super) struct FileBody {
     reading: Option<Reading>,
     pieces: Arc<Pieces>,
     at: u64,
+    check: Option<Check>,
     sending: Sending,
+}
+
+/// What the bytes must hash to, and what they have so far.
+struct Check {
+    path: PathBuf,
+    wanted: Digest,
+    digester: Digester,
+}
+
+/// The bytes of a file are not those that were to be sent.
+pub(super) fn another(path: &Path, found: &Digest, wanted: &Digest) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{} hashes to {found}, and {wanted} was to be sent", path.display()))
 }
 
 impl FileBody {
     /// Opens the file and looks that it is long enough.
-    pub(super) async fn open(path: &Path, offset: u64, len: u64, meter: Arc<Meter>, on_progress: Option<OnProgress>) -> io::Result<Self> {
+    pub(super) async fn open(
+        path: &Path,
+        offset: u64,
+        len: u64,
+        digest: Option<Digest>,
+        meter: Arc<Meter>,
+        on_progress: Option<OnProgress>,
+    ) -> io::Result<Self> {
+        let check = digest.map(|wanted| Check { path: path.to_owned(), digester: wanted.digester(), wanted });
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let (file, size) = fs::open_regular(&path).map_err(|error| io::Error::other(error.to_string()))?;
@@ -54,7 +76,7 @@ impl FileBody {
         // Most blobs are manifests' configs and small layers: they take no more memory than they have bytes.
         let size = usize::try_from(len).map_or(PIECE, |len| len.min(PIECE));
         let sending = Sending::new(len, meter, on_progress);
-        Ok(Self { file: Arc::new(file), reading: None, pieces: Pieces::new(PIECES, size), at: offset, sending })
+        Ok(Self { file: Arc::new(file), reading: None, pieces: Pieces::new(PIECES, size), at: offset, check, sending })
     }
 
     /// How much the next read may bring.
@@ -71,9 +93,20 @@ impl FileBody {
         })
     }
 
-    /// Hands out what was read.
+    /// Hands out what was read; the last of it only when all of it is what it should be.
     fn lend(&mut self, buffer: Vec<u8>, count: usize) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.at += count as u64;
+        if let Some(check) = &mut self.check {
+            check.digester.update(&buffer[..count]);
+            if self.sending.left() == count as u64
+                && let Some(Check { path, wanted, digester }) = self.check.take()
+            {
+                let found = digester.finish();
+                if found != wanted {
+                    return Poll::Ready(Some(self.sending.failed(another(&path, &found, &wanted))));
+                }
+            }
+        }
         Poll::Ready(Some(self.sending.hand_out(self.pieces.lend(buffer, count))))
     }
 }
@@ -121,7 +154,7 @@ mod tests {
     use super::*;
 
     async fn read(path: &Path, offset: u64, len: u64) -> io::Result<Vec<u8>> {
-        let mut body = FileBody::open(path, offset, len, Arc::default(), None).await?;
+        let mut body = FileBody::open(path, offset, len, None, Arc::default(), None).await?;
         let mut all = Vec::new();
         // As a connection does it: a piece is let go of once it is written. Who keeps them all gets no third one.
         while let Some(frame) = body.frame().await {
@@ -143,5 +176,30 @@ mod tests {
         assert!(read(&path, 0, 0).await.expect("nothing").is_empty());
         let short = read(&path, 10, size).await.expect_err("it is not that long");
         assert!(short.to_string().contains("were to be sent"), "{short}");
+    }
+
+    #[tokio::test]
+    async fn what_hashes_to_something_else_is_never_sent_to_its_end() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("file");
+        for size in [1, PIECE - 1, PIECE, PIECE + 1, PIECE * 2] {
+            let content = vec![7; size];
+            crate::fs::write_atomic(&path, &content, 0o644).expect("file");
+            for (digest, is_right) in [(Digest::of(&content), true), (Digest::of(b"something else"), false)] {
+                let opened = FileBody::open(&path, 0, size as u64, Some(digest), Arc::default(), None).await;
+                let mut body = opened.expect("opened");
+                let (mut sent, mut failure) = (0, None);
+                while let Some(frame) = body.frame().await {
+                    match frame {
+                        Ok(frame) => sent += frame.data_ref().expect("data").len(),
+                        Err(error) => {
+                            failure = Some(error.to_string());
+                            break;
+                        }
+                    }
+                }
+                assert_eq!((sent == size, failure.is_none()), (is_right, is_right), "{size}: {sent} sent, {failure:?}");
+            }
+        }
     }
 }

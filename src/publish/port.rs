@@ -89,7 +89,7 @@ pub struct Image {
     pub attestation_tags: Vec<(String, Digest)>,
 }
 
-/// Where a built file lies. It was hashed when publish began; who sends it hashes what he sends.
+/// Where a built file lies. It was hashed when publish began, or is while it is sent ([`Target::hashes_what_it_sends`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// The file, below `.stagefreight/dist`.
@@ -104,6 +104,11 @@ pub struct File {
 pub trait Target: Send + Sync {
     /// Its unique name.
     fn name(&self) -> &str;
+    /// It hashes files while it sends them, and sends none to its end that is not what was approved: large ones need not be
+    /// read before.
+    fn hashes_what_it_sends(&self) -> bool {
+        false
+    }
     /// Checks credentials, permissions and limits. Leaves nothing behind.
     fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight>;
     /// The steps that make `artifact` be at its destinations here. Step names are unique in the run.

@@ -1,5 +1,9 @@
 //! Releases on GitHub, against the embedded one, whose every exchange is held to GitHub's own API description.
 
+#[path = "forge_github/again.rs"]
+mod again;
+#[path = "forge_github/bytes.rs"]
+mod bytes;
 #[path = "forge_github/cli.rs"]
 mod cli;
 #[path = "forge_github/crash.rs"]

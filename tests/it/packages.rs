@@ -173,6 +173,30 @@ async fn a_server_that_tells_no_digest_is_read_and_one_that_refuses_is_named() {
     assert!(refused.problems[0].hint.as_ref().is_some_and(|hint| hint.contains("SHELF_TOKEN")), "{refused:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_changed_since_it_was_approved_never_arrives() {
+    let bench = Bench::new();
+    let shelf = Shelf::start(Manners { tells_digests: false, knows_conditions: false, bucket: false }, FaultPlan::default()).await;
+    let login = Login::Bearer(stagefreight::core::Secret::new(shelf::SECRET));
+    let host: Arc<dyn FileHost> =
+        Arc::new(HttpPut::new(Url::parse(&shelf.url()).expect("URL"), bench.publisher.http.clone(), &login, "SHELF_TOKEN"));
+    let target = Bench::target(host);
+    let version = bench.version("app", "1.4.0", &["latest"]);
+    let path = version.source(0).path;
+    let good = std::fs::read(&path).expect("file");
+    let mut changed = good.clone();
+    changed[0] ^= 1;
+    std::fs::write(&path, changed).expect("file");
+    let reports = bench.publish(&target, &version).await;
+    let refused = bench::failure(&reports, "app-linux").expect("refused");
+    assert_eq!(refused.kind, PlaceErrorKind::Source, "{refused:?}");
+    let held = shelf.held();
+    assert!(held.keys().all(|path| !path.contains("app-linux") && !path.contains("latest")), "{held:?}");
+    std::fs::write(&path, good).expect("file");
+    assert_done(&bench.publish(&target, &version).await);
+    assert_eq!(shelf.held().len(), 4);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_goes_wrong_on_the_way_is_settled_by_looking() {
     let put = |n: u64, fault: Fault| FaultPlan::default().nth("PUT", "*", n, fault);

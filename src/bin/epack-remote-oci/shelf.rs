@@ -90,7 +90,7 @@ impl Shelf for Repository {
     fn admit<'a>(&'a self, piece: &'a Piece) -> BoxFuture<'a, Result<UploadInfo>> {
         Box::pin(async move {
             let path = piece.path.clone().ok_or_else(|| invalid("the file is not on this machine"))?;
-            let body = Body::File { path: path.clone(), offset: 0, len: piece.size };
+            let body = Body::File { path: path.clone(), offset: 0, len: piece.size, digest: None };
             match stagefreight::fs::open_regular(&path) {
                 Ok((_, size)) if size == piece.size => {}
                 Ok((_, size)) => return Err(invalid(&format!("{} has {size} bytes instead of {}", piece.name, piece.size))),

@@ -12,7 +12,7 @@ use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::port::{Flow, Forge, Place, Rules, TagTarget};
 use crate::forge::refs::Refs;
 use crate::forge::release::{Container, ReleaseSpec, StoredRelease, Visibility};
-use crate::http::{Body, Method, Replay, Request, StatusCode, Url, header};
+use crate::http::{Method, Replay, Request, StatusCode, Url, header};
 use crate::publish::{Inquiry, Preflight};
 
 /// Entries of a page that every Gitea gives (`[api] MAX_RESPONSE_ITEMS`, 50 by default).
@@ -89,6 +89,7 @@ impl Gitea {
             created: release.created_at,
             page: release.html_url.and_then(|page| Url::parse(&page).ok()),
             listed: None,
+            files: Vec::new(),
         }
     }
 
@@ -274,7 +275,7 @@ impl Forge for Gitea {
 
     fn upload(&self, container: &Container, asset: &AssetSource) -> Result<Request, ForgeError> {
         let url = self.url(&["releases", &container.id, "assets"], &[("name", &asset.name)]);
-        let body = Body::File { path: asset.path.clone(), offset: 0, len: asset.size };
+        let body = asset.body();
         Ok(self.api.request(Method::POST, url).header(header::CONTENT_TYPE, "application/octet-stream").body(body))
     }
 

@@ -14,9 +14,9 @@ use super::release::{Container, ReleaseSpec, StoredRelease};
 use crate::core::{BoxFuture, NameRules};
 use crate::error::Kind;
 use crate::http::header::{self, HeaderName};
-use crate::http::{Body, Method, Replay, Request, StatusCode, Url};
+use crate::http::{Method, Replay, Request, StatusCode, Url};
 use crate::publish::{Inquiry, Preflight, Problem};
-use wire::{WireAsset, WireObject, WireRef, WireRelease, WireRepository};
+use wire::{WireAsset, WireObject, WireRef, WireRelease, WireReleaseWithFiles, WireRepository};
 
 /// Entries of a page, at most.
 const PAGE: usize = 100;
@@ -203,7 +203,7 @@ impl Forge for GitHub {
         Box::pin(async move {
             let doing = format!("look for release {tag} at {}", self.place);
             // Drafts, and for a while what was published just now, are only in the list.
-            if let Some(seen) = self.get::<WireRelease>(&doing, self.url(&["releases", "tags", tag], &[]), cancel).await? {
+            if let Some(seen) = self.get::<WireReleaseWithFiles>(&doing, self.url(&["releases", "tags", tag], &[]), cancel).await? {
                 return Ok(vec![seen.into()]);
             }
             let mut found = self.all_releases(cancel).await?;
@@ -256,7 +256,7 @@ impl Forge for GitHub {
         // The release names an address for uploads; the token goes to the one the config implies and to no other.
         let mut url = below(&self.uploads, &["repos", &self.owner, &self.name, "releases", &container.id, "assets"]);
         url.query_pairs_mut().append_pair("name", &asset.name);
-        let body = Body::File { path: asset.path.clone(), offset: 0, len: asset.size };
+        let body = asset.body();
         Ok(self.api.request(Method::POST, url).header(header::CONTENT_TYPE, &asset.media_type).body(body))
     }
 

@@ -27,6 +27,15 @@ pub(super) struct WireRelease {
     html_url: Option<Url>,
 }
 
+/// The same with its files. They are not in pages here, and nothing promises that they are all of them.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireReleaseWithFiles {
+    #[serde(flatten)]
+    release: WireRelease,
+    #[serde(default)]
+    assets: Vec<WireAsset>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct WireAsset {
     id: u64,
@@ -68,7 +77,14 @@ impl From<WireRelease> for StoredRelease {
             created: wire.created_at,
             page: wire.html_url,
             listed: None,
+            files: Vec::new(),
         }
+    }
+}
+
+impl From<WireReleaseWithFiles> for StoredRelease {
+    fn from(wire: WireReleaseWithFiles) -> Self {
+        Self { files: wire.assets.into_iter().map(StoredAsset::from).collect(), ..wire.release.into() }
     }
 }
 

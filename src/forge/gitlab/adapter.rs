@@ -14,7 +14,7 @@ use crate::forge::port::{Flow, Forge, Place, Rules, TagTarget};
 use crate::forge::refs::Refs;
 use crate::forge::release::{Container, ReleaseSpec, StoredRelease, Visibility};
 use crate::forge::release_links::ReleaseLink;
-use crate::http::{Body, Method, Replay, Request, StatusCode, Url, header};
+use crate::http::{Method, Replay, Request, StatusCode, Url, header};
 use crate::publish::{Inquiry, Preflight};
 
 /// `generic_packages_max_file_size` of gitlab.com; self-managed ones choose.
@@ -102,6 +102,7 @@ impl Gitlab {
             created: release.created_at,
             page,
             listed: Some(release.assets.links.into_iter().map(|link| link.name).collect()),
+            files: Vec::new(),
             tag: release.tag_name,
         }
     }
@@ -238,7 +239,7 @@ impl Forge for Gitlab {
     fn upload(&self, container: &Container, asset: &AssetSource) -> Result<Request, ForgeError> {
         let mut url = self.file_url(&PackageVersion::of_id(&container.id), &asset.name);
         url.query_pairs_mut().append_pair("select", "package_file");
-        let body = Body::File { path: asset.path.clone(), offset: 0, len: asset.size };
+        let body = asset.body();
         Ok(self.api.request(Method::PUT, url).header(header::CONTENT_TYPE, "application/octet-stream").body(body))
     }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::{Algorithm, BoxFuture, Digest, Digester};
 use crate::forge::asset::AssetSource;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
-use crate::http::{self, Body, Replay, Request, Response};
+use crate::http::{self, Replay, Request, Response};
 use crate::publish::{Inquiry, Preflight};
 
 /// Slowest transfer that is not given up, over a whole file, in bytes per second. Stalls are cut long before.
@@ -128,7 +128,7 @@ impl At {
 /// A request made ready to carry a file: its length known, on a connection of its own, never repeated blindly.
 pub(super) fn carrying(request: Request, file: &AssetSource) -> Request {
     let deadline = SHORTEST_DEADLINE.max(Duration::from_secs(file.size / SLOWEST));
-    let body = Body::File { path: file.path.clone(), offset: 0, len: file.size };
+    let body = file.body();
     request.body(body).replay(Replay::Once).deadline(deadline).bulk(true)
 }
 

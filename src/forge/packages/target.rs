@@ -165,6 +165,10 @@ impl Target for PackageTarget {
         &self.name
     }
 
+    fn hashes_what_it_sends(&self) -> bool {
+        true
+    }
+
     fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight> {
         self.host.preflight(inquiry, &cx.cancel)
     }

@@ -75,8 +75,13 @@ impl Making {
         let adopted = cx.overrides.adopt.contains_key(&self.name) || cx.overrides.replace.contains_key(&self.name);
         let mut visible = None;
         let (mut ours, mut foreign) = (Vec::new(), Vec::new());
-        for release in releases {
+        let mut told = Vec::new();
+        for mut release in releases {
+            let files = std::mem::take(&mut release.files);
             if release.is_visible() {
+                if visible.is_none() {
+                    told = files;
+                }
                 visible.get_or_insert(release);
             } else if adopted || notes::is_marked(&release.notes) {
                 ours.push(release);
@@ -99,7 +104,19 @@ impl Making {
             Found::Foreign(_) | Found::Nothing => None,
         })
         .await;
+        self.believe(told).await;
         Ok(found)
+    }
+
+    /// Files told along with a visible release are all that must be asked when they are all that must be there: a complete
+    /// release is found complete without its list, however many pages that has.
+    async fn believe(&self, told: Vec<StoredAsset>) {
+        let told = by_name(told);
+        let is_there =
+            |listed: &ListedAsset| told.get(&listed.name).is_some_and(|held| held.holds(listed.size, &listed.sha256) == Some(true));
+        if !self.expected.is_empty() && self.expected.iter().all(is_there) {
+            self.state.lock().await.assets = Some(told);
+        }
     }
 
     /// Remembers which release or draft is ours to complete.
@@ -165,16 +182,7 @@ impl Making {
     }
 
     async fn list(&self, container: &Container, cancel: &CancellationToken) -> Result<HashMap<String, StoredAsset>, ForgeError> {
-        let mut by_name = HashMap::new();
-        for asset in self.forge.assets(container, cancel).await? {
-            // Where several have one name, a whole one counts before an unfinished one.
-            let whole = asset.state == AssetState::Complete;
-            let replace = by_name.get(&asset.name).is_none_or(|known: &StoredAsset| known.state == AssetState::Unfinished && whole);
-            if replace {
-                by_name.insert(asset.name.clone(), asset);
-            }
-        }
-        Ok(by_name)
+        Ok(by_name(self.forge.assets(container, cancel).await?))
     }
 
     /// Is a release sealed?
@@ -239,6 +247,19 @@ impl Making {
         }
         None
     }
+}
+
+fn by_name(assets: Vec<StoredAsset>) -> HashMap<String, StoredAsset> {
+    let mut by_name = HashMap::new();
+    for asset in assets {
+        // Where several have one name, a whole one counts before an unfinished one.
+        let whole = asset.state == AssetState::Complete;
+        let replace = by_name.get(&asset.name).is_none_or(|known: &StoredAsset| known.state == AssetState::Unfinished && whole);
+        if replace {
+            by_name.insert(asset.name.clone(), asset);
+        }
+    }
+    by_name
 }
 
 /// Waits a little longer before each further look; `false` when enough were taken or the run ended.

@@ -199,6 +199,10 @@ impl Target for ReleaseTarget {
         &self.name
     }
 
+    fn hashes_what_it_sends(&self) -> bool {
+        true
+    }
+
     fn preflight<'a>(&'a self, cx: &'a Cx, inquiry: Inquiry) -> BoxFuture<'a, Preflight> {
         self.forge.preflight(inquiry, &cx.cancel)
     }

@@ -40,6 +40,10 @@ impl VisibleStep {
         let forge = &*self.shared.forge;
         let held = self.shared.held(cx).await?;
         let assets = self.whole_set(cx).await?;
+        let held = match held {
+            Some(draft) if !draft.is_visible() => Some(self.as_it_is_now(cx, draft).await?),
+            held => held,
+        };
         let spec = self.shared.spec_over(held.as_ref().map_or("", |held| &held.notes));
         if let Some(visible) = held.as_ref().filter(|held| held.is_visible()) {
             if self.shared.first_unlisted(visible).is_some() {
@@ -58,6 +62,13 @@ impl VisibleStep {
             Err(error) if error.kind == ForgeErrorKind::Exists => self.overtaken(cx, held, error).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// A draft with the notes it has now: while its files were sent, somebody may have written something around ours. One that
+    /// a slow list does not show is as it was.
+    async fn as_it_is_now(&self, cx: &Cx, draft: StoredRelease) -> Result<StoredRelease, ForgeError> {
+        let now = self.shared.forge.releases_of(&self.shared.spec.tag, &cx.cancel).await?;
+        Ok(now.into_iter().find(|one| one.container == draft.container).unwrap_or(draft))
     }
 
     /// Every file of the set, as the forge lists it now.

@@ -62,7 +62,7 @@ impl Source {
     /// A range of it, made anew for every attempt.
     pub fn body(&self, offset: u64, len: u64) -> Body {
         match self {
-            Self::File(stored) => Body::File { path: stored.path.clone(), offset, len },
+            Self::File(stored) => Body::File { path: stored.path.clone(), offset, len, digest: None },
             Self::Remote(from) => Body::Feed { from: Arc::<RemoteBlob>::clone(from), offset, len },
             Self::Loose(body, _) => part(body, offset, len),
         }
@@ -125,7 +125,7 @@ fn part(body: &Body, at: u64, len: u64) -> Body {
             let to = usize::try_from(at.saturating_add(len)).unwrap_or(length).min(length);
             Body::Bytes(bytes.slice(from..to))
         }
-        Body::File { path, offset, .. } => Body::File { path: path.clone(), offset: offset + at, len },
+        Body::File { path, offset, .. } => Body::File { path: path.clone(), offset: offset + at, len, digest: None },
         Body::Feed { from, offset, .. } => Body::Feed { from: Arc::clone(from), offset: offset + at, len },
     }
 }

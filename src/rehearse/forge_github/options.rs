@@ -22,6 +22,8 @@ pub struct Options {
     pub largest_asset: u64,
     /// Most files of one release (GitHub: 1 000).
     pub most_assets: usize,
+    /// Most files that are told along with a release asked for by its tag. GitHub tells all, and promises nothing.
+    pub most_told: usize,
     /// How far reads lag behind writes.
     pub lags: Lags,
     /// Files tell their SHA-256; servers before 3.18 do not.
@@ -41,6 +43,7 @@ impl Options {
             repositories: repositories.into_iter().collect(),
             largest_asset: (2 << 30) - 1,
             most_assets: 1000,
+            most_told: usize::MAX,
             lags: Lags::default(),
             digests: true,
             storage: false,

@@ -46,13 +46,19 @@ pub fn page(at: At<'_>, asked: &Asked, path: &str, all: &[Value]) -> Answer {
 }
 
 /// `GET releases/tags/T`: never a draft.
-pub fn by_tag(at: At<'_>, repo: &mut Repo, tag: &str, stale: bool) -> Answer {
+pub fn by_tag(at: At<'_>, repo: &mut Repo, tag: &str, stale: bool, most_told: usize) -> Answer {
     match repo.releases.iter_mut().find(|one| !one.draft && one.tag_name == tag) {
         Some(one) if one.hidden_by_tag > 0 => {
             one.hidden_by_tag -= 1;
             not_found()
         }
-        Some(one) if !stale => Answer::json(200, &release(at, one)),
+        Some(one) if !stale => {
+            let mut told = release(at, one);
+            if let Some(Value::Array(files)) = told.get_mut("assets") {
+                files.truncate(most_told);
+            }
+            Answer::json(200, &told)
+        }
         _ => not_found(),
     }
 }

@@ -109,7 +109,7 @@ impl GitHub {
                 [] => Answer::json(200, &render::repository(at, may_write)),
                 ["releases"] => releases::list(at, repo, asked, may_write),
                 ["releases", "latest"] => releases::latest(at, repo),
-                ["releases", "tags", tag] => releases::by_tag(at, repo, tag, asked.stale),
+                ["releases", "tags", tag] => releases::by_tag(at, repo, tag, asked.stale, self.options.most_told),
                 ["releases", id] => id.parse().map_or_else(|_| not_found(), |id| releases::read(at, repo, id)),
                 ["releases", id, "assets"] => match id.parse() {
                     Ok(id) => assets::list(at, repo.release(id).as_deref(), asked),

@@ -41,7 +41,7 @@ impl Bench<'_> {
                 let method =
                     method.ok_or_else(|| refused(format!("upload.method `{}` is no method", super::asking::short(&upload.method))))?;
                 let len = fs::size_of(file).map_err(refused)?;
-                let body = Body::File { path: file.to_owned(), offset: 0, len };
+                let body = Body::File { path: file.to_owned(), offset: 0, len, digest: None };
                 let request = Request::new(method, url).body(body).replay(Replay::Safe).without_redirects();
                 self.send(with_headers(request, &upload.headers)).await.map(|_| ())
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stagefreight::publish::PlaceErrorKind as P;
-use stagefreight::rehearse::FaultPlan;
+use stagefreight::rehearse::fault::{Fault, FaultPlan, Moment};
 use stagefreight::rehearse::forge_github::{Lags, Permission};
 
 use super::rows::{Before, Row, rows};
@@ -268,5 +268,29 @@ fn what_people_write_into_the_notes_survives() {
         assert_eq!((changed.failure(), changed.writes()), (None, 1), "{}", changed.message());
         let body = scene.visible().await.expect("a release")["body"].as_str().expect("notes").to_owned();
         assert!(body.starts_with("Dear all,") && body.ends_with("Thanks!") && body.contains("in other words"), "{body}");
+    });
+}
+
+#[test]
+fn what_people_write_while_files_are_sent_survives() {
+    block_on(async {
+        let slow = Fault::Stall { millis: 600, moment: Moment::After };
+        let scene = Scene::with(FaultPlan::default().nth("POST", "*/assets*", 1, slow), |_| {}).await;
+        let publisher = Publisher::default();
+        let somebody = async {
+            let draft = loop {
+                if let Some(draft) = scene.releases().await.pop() {
+                    break draft;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            };
+            let body = format!("Dear all,\n\n{}", draft["body"].as_str().expect("notes"));
+            scene.ask("PATCH", &format!("/api/v3/repos/{PROJECT}/releases/{}", draft["id"]), Some(json!({ "body": body }))).await;
+        };
+        let (outcome, ()) = tokio::join!(scene.publish(&publisher), somebody);
+        assert_eq!(outcome.failure(), None, "{}", outcome.message());
+        let body = scene.visible().await.expect("a release")["body"].as_str().expect("notes").to_owned();
+        assert!(body.starts_with("Dear all,") && body.contains("what changed"), "{body}");
+        scene.heard.assert_valid();
     });
 }
