@@ -233,6 +233,39 @@ async fn what_people_wrote_beside_our_notes_survives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_called_like_a_file_and_leads_elsewhere_is_nobodys_to_take() {
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let api = scene.publisher().api(&format!("{}/api/v4", scene.server.url()), scene::PERSONAL, stagefreight::forge::Carrier::PrivateToken);
+    let links = ["projects", PROJECT, "releases", TAG, "assets", "links"];
+    let listed: Option<Vec<serde_json::Value>> = api.get("list links", api.url(&links, &[]), &cancel).await.expect("read");
+    let link = listed.expect("links").into_iter().find(|link| link["name"] == "SHA256SUMS").expect("a link");
+    let id = link["id"].to_string();
+    let url = api.url(&[links.as_slice(), &[id.as_str()]].concat(), &[]);
+    let put = async |leads_to: &str| {
+        let change = serde_json::json!({ "name": "SHA256SUMS", "url": leads_to });
+        let replay = stagefreight::http::Replay::Safe;
+        let answer = api.write(stagefreight::http::Method::PUT, url.clone(), Some(&change), replay, &cancel).await.expect("written");
+        assert!(answer.status.is_success(), "{:?}", answer.status);
+    };
+    put("https://elsewhere.dev/SHA256SUMS").await;
+    let before = scene.server.log().writes().len();
+    let reports = scene.publish_as_job().await;
+    let refused = reports.iter().find_map(|report| match &report.state {
+        stagefreight::publish::StepState::Conflict(error) => Some(error.message.clone()),
+        _ => None,
+    });
+    assert!(refused.as_ref().is_some_and(|text| text.contains("a link SHA256SUMS that does not lead to its file")), "{reports:#?}");
+    assert_eq!(scene.server.log().writes().len(), before, "nothing was changed");
+    put(link["url"].as_str().expect("where it led")).await;
+    let before = scene.server.log().writes().len();
+    assert_done(&scene.publish_as_job().await);
+    assert_eq!(scene.server.log().writes().len(), before);
+    scene.findings.assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_links_to_images_published_with_it_and_gets_a_link_that_it_lacks() {
     use stagefreight::forge::release_links::{each_once, image_link};
     let scene = Scene::start(|options| options).await;

@@ -89,6 +89,7 @@ impl Gitea {
             created: release.created_at,
             page: release.html_url.and_then(|page| Url::parse(&page).ok()),
             listed: None,
+            elsewhere: Vec::new(),
             files: Vec::new(),
         }
     }

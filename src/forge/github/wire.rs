@@ -77,6 +77,7 @@ impl From<WireRelease> for StoredRelease {
             created: wire.created_at,
             page: wire.html_url,
             listed: None,
+            elsewhere: Vec::new(),
             files: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::links::{link, link_beside};
+use super::links::{leads_into, link, link_beside};
 use super::package::PackageVersion;
 use super::wire::{Changes, Link, NewAssets, NewLink, NewRelease, NewTag, PackageFile, Project, Release, Tag};
 use crate::core::{BoxFuture, NameRules};
@@ -101,6 +101,7 @@ impl Gitlab {
             target: release.commit.map(|commit| commit.id).unwrap_or_default(),
             created: release.created_at,
             page,
+            elsewhere: release.assets.links.iter().filter(|link| !leads_into(&package, link)).map(|link| link.name.clone()).collect(),
             listed: Some(release.assets.links.into_iter().map(|link| link.name).collect()),
             files: Vec::new(),
             tag: release.tag_name,

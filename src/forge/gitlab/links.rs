@@ -1,6 +1,9 @@
 //! Links of a release to the files of its package, and to what is published beside it.
 
-use super::wire::NewLink;
+use percent_encoding::percent_decode_str;
+
+use super::package::PackageVersion;
+use super::wire::{Link, NewLink};
 use crate::forge::release_links::{LinkKind, ReleaseLink};
 use crate::http::Url;
 
@@ -10,6 +13,13 @@ const LONGEST_PATH: usize = 128;
 /// The link to a file.
 pub(super) fn link(name: &str, url: &Url) -> NewLink {
     NewLink { name: name.to_owned(), url: url.to_string(), direct_asset_path: direct_path(name), link_type: link_type(name) }
+}
+
+/// It leads to the file of its name in this package. Its host and the project may be called otherwise by now: GitLab redirects.
+pub(super) fn leads_into(package: &PackageVersion, link: &Link) -> bool {
+    let path = link.url.split(['?', '#']).next().unwrap_or_default();
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    path.ends_with(&format!("/packages/generic/{}/{}/{}", package.name, package.version, link.name))
 }
 
 /// The link to what is published beside it.
@@ -38,6 +48,19 @@ fn link_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_file_of_its_name_or_elsewhere() {
+        let package = PackageVersion::of_tag("acme/app", "v1+b");
+        let leads = |name: &str, url: &str| leads_into(&package, &Link { id: 1, name: name.to_owned(), url: url.to_owned() });
+        let base = "https://gitlab.acme.dev/api/v4/projects/acme%2Fapp/packages/generic";
+        assert!(
+            leads("a+b c", &format!("{base}/app/v1%2Bb/a%2Bb%20c")) && leads("a", "https://old.acme.dev/packages/generic/app/v1+b/a?x")
+        );
+        for url in ["", "https://elsewhere.dev/a", &format!("{base}/app/v2/a"), &format!("{base}/app/v1+b/b")] {
+            assert!(!leads("a", url), "{url}");
+        }
+    }
 
     #[test]
     fn only_names_gitlab_takes_get_a_permanent_address() {

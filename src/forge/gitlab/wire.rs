@@ -44,6 +44,8 @@ pub(super) struct Assets {
 pub(super) struct Link {
     pub(super) id: u64,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) url: String,
 }
 
 /// A link that shall be.

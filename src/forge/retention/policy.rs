@@ -233,6 +233,7 @@ mod tests {
             created: Some(created.to_owned()),
             page: None,
             listed: None,
+            elsewhere: Vec::new(),
             files: Vec::new(),
         }
     }

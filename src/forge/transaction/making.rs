@@ -209,6 +209,14 @@ impl Making {
         files.chain(self.spec.links.iter().map(|link| link.name.as_str())).find(|name| !listed.iter().any(|known| known == name))
     }
 
+    /// A link of a visible release that is called like a file of ours and leads to something else: whose it is decides
+    /// somebody.
+    pub(super) fn misled(&self, held: &StoredRelease) -> Option<ForgeError> {
+        let name = self.expected.iter().map(|expected| &expected.name).find(|name| held.elsewhere.contains(name))?;
+        let text = format!("{} has a link {name} that does not lead to its file", self.name);
+        Some(ForgeError::new(ForgeErrorKind::Conflict, text).hint("remove the link there, and run publish again: ours takes its place"))
+    }
+
     /// The specification with the notes as they shall stand in a body that says `before` now.
     pub(super) fn spec_over(&self, before: &str) -> ReleaseSpec {
         ReleaseSpec { notes: notes::merge(before, &self.spec.notes), ..self.spec.clone() }

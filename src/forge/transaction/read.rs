@@ -24,7 +24,7 @@ struct SeenRelease {
     assets: HashMap<String, StoredAsset>,
     /// Commit its tag names.
     commit: Option<String>,
-    /// Names of the files it shows, where that is a thing of its own.
+    /// Names of the files it shows and leads to, where that is a thing of its own.
     listed: Option<Vec<String>>,
 }
 
@@ -127,7 +127,9 @@ impl Reader {
                 let assets = self.forge.assets(&release.container, &cx.cancel).await?;
                 let commit = self.forge.tag(tag, &cx.cancel).await?.map(|target| target.commit);
                 let assets = assets.into_iter().map(|asset| (asset.name.clone(), asset)).collect();
-                Some(SeenRelease { assets, commit, listed: release.listed })
+                let elsewhere = release.elsewhere;
+                let listed = release.listed.map(|names| names.into_iter().filter(|name| !elsewhere.contains(name)).collect());
+                Some(SeenRelease { assets, commit, listed })
             }
         };
         let found = Arc::new(found);

@@ -187,7 +187,7 @@ impl RollingReleaseStep {
     ) -> Result<(), ForgeError> {
         let forge = self.forge();
         for name in self.left_over(held, there) {
-            if held.listed.as_ref().is_some_and(|listed| listed.contains(&name)) {
+            if held.listed.as_ref().is_some_and(|listed| listed.contains(&name)) && !held.elsewhere.contains(&name) {
                 forge.unlist(held, &name, &cx.cancel).await?;
                 placed.writes += 1;
             }

@@ -77,6 +77,9 @@ impl RollingReleaseStep {
             let hint = format!("call ours otherwise, or take it over with its text: --adopt {} --reason \"…\"", self.making.name);
             return Err(ForgeError::new(ForgeErrorKind::Conflict, text).hint(hint));
         }
+        if let Some(misled) = self.making.misled(&held) {
+            return Err(misled);
+        }
         if Making::is_sealed(&held) {
             let text = format!("release {} of {} is immutable, and shall move", held.tag, self.forge().place());
             return Err(ForgeError::new(ForgeErrorKind::Rejected, text)
@@ -179,7 +182,7 @@ impl RollingReleaseStep {
         let expected = |name: &str| self.making.expected.iter().any(|listed| listed.name == name);
         let brought = names_in(&held.notes).unwrap_or_default();
         let ours = |name: &String| brought.contains(name) || Exchange::is_half(name);
-        let shown = held.listed.iter().flatten().chain(there.keys());
+        let shown = held.listed.iter().flatten().filter(|name| !held.elsewhere.contains(name)).chain(there.keys());
         let mut left: Vec<String> = shown.filter(|name| ours(name) && !expected(name)).cloned().collect();
         left.sort();
         left.dedup();

@@ -27,6 +27,9 @@ impl VisibleStep {
         if !held.is_visible() {
             return Ok(Observation::Partial { missing: "it is a draft".to_owned() });
         }
+        if let Some(misled) = self.shared.misled(&held) {
+            return Err(misled);
+        }
         if !notes::holds(&held.notes, &self.shared.spec.notes) {
             return Ok(Observation::Partial { missing: "our part of its notes".to_owned() });
         }
@@ -125,8 +128,11 @@ impl VisibleStep {
             looks += 1;
             self.shared.forget().await;
             let held = self.shared.held(cx).await.map_err(|error| VerifyError::Unreadable(error.into()))?;
-            let seen = held.as_ref().is_some_and(StoredRelease::is_visible);
-            if seen {
+            let visible = held.as_ref().filter(|held| held.is_visible());
+            if let Some(misled) = visible.and_then(|held| self.shared.misled(held)) {
+                return Err(VerifyError::Mismatch { expected: "links to its files".to_owned(), found: misled.message });
+            }
+            if visible.is_some() {
                 return Ok(Verified { digest: None, by: READ_BY.to_owned() });
             }
             if !look_later(looks, &cx.cancel).await {
