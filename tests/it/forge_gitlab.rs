@@ -10,48 +10,18 @@ mod row;
 mod rows;
 pub(crate) mod scene;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use scene::{COMMIT, PROJECT, Scene, TAG};
 use stagefreight::publish::Overrides;
 use stagefreight::rehearse::forge_gitlab::{Project, Role, Running};
 
+use crate::support::every_row;
 use crate::support::file_release::assert_done;
-
-/// Rows that run at the same time. Most wait for a time limit, not for the processor.
-const AT_A_TIME: usize = 12;
-
-#[test]
-fn the_table_is_large_and_names_each_row_once() {
-    let rows = rows::rows();
-    let names: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    assert!(rows.len() >= 50, "only {} rows", rows.len());
-    assert_eq!(names.len(), rows.len(), "two rows have one name");
-}
 
 #[test]
 fn every_fault_ends_as_the_table_says_and_the_next_run_converges() {
-    let only = std::env::var("SF_TEST_ROW").ok();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("runtime");
-    let failed = runtime.block_on(async {
-        let mut waiting = rows::rows().into_iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str())));
-        let mut running = tokio::task::JoinSet::new();
-        let mut failed = Vec::new();
-        loop {
-            while running.len() < AT_A_TIME
-                && let Some(row) = waiting.next()
-            {
-                let name = row.name.clone();
-                let run = tokio::time::timeout(std::time::Duration::from_secs(120), tokio::spawn(row.run()));
-                running.spawn(async move { (!matches!(run.await, Ok(Ok(())))).then_some(name) });
-            }
-            match running.join_next().await {
-                Some(outcome) => failed.extend(outcome.expect("a row is waited for")),
-                None => return failed,
-            }
-        }
-    });
-    assert!(failed.is_empty(), "{} rows fail; each has panicked above:\n{}", failed.len(), failed.join("\n"));
+    every_row(rows::rows(), 50, 12, |row| row.name.clone(), row::Row::run);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,47 +7,22 @@ mod desk;
 mod row;
 mod rows;
 
-use std::collections::HashSet;
-
 use desk::{Desk, Product};
 use row::{Begins, SECOND, THIRD, Traces, assert_done, assert_exact, prepared};
 use rows::Course;
 
+use crate::support;
 use crate::support::file_release::Publisher;
 
-/// Rows at a time. Most wait for a time limit or a retry, not for the processor.
-const AT_A_TIME: usize = 16;
-
 fn every_row(product: Product, at_least: usize) {
-    let only = std::env::var("SF_TEST_ROW").ok();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("runtime");
-    let failed = runtime.block_on(async {
-        let rows = tokio::spawn(async move {
-            let publisher = Publisher::new(None);
-            let mut rows = Course::of(product, Begins::There, &publisher).await.rows();
-            rows.extend(Course::of(product, Begins::Nowhere, &publisher).await.rows());
-            let names: HashSet<String> = rows.iter().map(|row| row.name.clone()).collect();
-            assert!(rows.len() >= at_least && names.len() == rows.len(), "{} rows, {} names", rows.len(), names.len());
-            let mut waiting = rows.into_iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str())));
-            let mut running = tokio::task::JoinSet::new();
-            let mut failed = Vec::new();
-            loop {
-                while running.len() < AT_A_TIME
-                    && let Some(row) = waiting.next()
-                {
-                    let name = row.name.clone();
-                    let run = tokio::time::timeout(std::time::Duration::from_secs(120), tokio::spawn(row.run(publisher.clone())));
-                    running.spawn(async move { (!matches!(run.await, Ok(Ok(())))).then_some(name) });
-                }
-                match running.join_next().await {
-                    Some(outcome) => failed.extend(outcome.expect("a row is waited for")),
-                    None => return failed,
-                }
-            }
-        });
-        rows.await.expect("rows")
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let publisher = Publisher::new(None);
+    let rows = runtime.block_on(async {
+        let mut rows = Course::of(product, Begins::There, &publisher).await.rows();
+        rows.extend(Course::of(product, Begins::Nowhere, &publisher).await.rows());
+        rows
     });
-    assert!(failed.is_empty(), "{} rows fail; each has panicked above:\n{}", failed.len(), failed.join("\n"));
+    support::every_row(rows, at_least, 16, |row| row.name.clone(), |row| row.run(publisher.clone()));
 }
 
 #[test]

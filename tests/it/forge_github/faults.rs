@@ -1,7 +1,6 @@
 //! Runs the table: each row ends as it says, nothing incomplete is ever visible, no release of a tag is made twice, no
 //! secret is said, and the next run converges.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,41 +10,11 @@ use stagefreight::rehearse::forge_github::{Lags, Permission};
 
 use super::rows::{Before, Row, rows};
 use super::scene::{ALIAS, PROJECT, Publisher, Scene, TAG, commit, files, marked};
-
-const AT_A_TIME: usize = 8;
-const LONGEST: Duration = Duration::from_secs(120);
-
-#[test]
-fn the_table_is_large_and_names_each_row_once() {
-    let rows = rows();
-    let names: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    assert!(rows.len() >= 100, "only {} rows", rows.len());
-    assert_eq!(names.len(), rows.len(), "two rows have one name");
-}
+use crate::support::every_row;
 
 #[test]
 fn every_fault_ends_as_the_table_says_and_the_next_run_converges() {
-    let only = std::env::var("SF_TEST_ROW").ok();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("runtime");
-    let failed = runtime.block_on(async {
-        let mut waiting = rows().into_iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str())));
-        let mut running = tokio::task::JoinSet::new();
-        let mut failed = Vec::new();
-        loop {
-            while running.len() < AT_A_TIME
-                && let Some(row) = waiting.next()
-            {
-                let name = row.name.clone();
-                let run = tokio::time::timeout(LONGEST, tokio::spawn(run(row)));
-                running.spawn(async move { (!matches!(run.await, Ok(Ok(())))).then_some(name) });
-            }
-            match running.join_next().await {
-                Some(outcome) => failed.extend(outcome.expect("a row is waited for")),
-                None => return failed,
-            }
-        }
-    });
-    assert!(failed.is_empty(), "{} rows fail; each has panicked above:\n{}", failed.len(), failed.join("\n"));
+    every_row(rows(), 100, 8, |row| row.name.clone(), run);
 }
 
 async fn run(row: Row) {

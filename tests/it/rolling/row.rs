@@ -165,8 +165,9 @@ fn judge(name: &str, what: &What, reports: &[StepReport]) {
         What::Refused(_, status) => {
             for error in failed {
                 let known = matches!(error.kind, Kind::Credentials | Kind::Rejected | Kind::Conflict | Kind::Unavailable | Kind::Ambiguous);
-                // A 404 of a list is told in other words.
-                let told = error.kind == Kind::Credentials || error.message.contains(&status.to_string());
+                // A 404 of a list is told in other words, and one of a release is what a forge says of one that is gone.
+                let gone = *status == 404 && error.message.ends_with("is gone");
+                let told = error.kind == Kind::Credentials || gone || error.message.contains(&status.to_string());
                 assert!(known && told, "{name}: {error:#?}");
             }
         }

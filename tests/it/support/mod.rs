@@ -14,6 +14,7 @@ pub(crate) mod release;
 mod schema;
 mod scripted;
 mod sf;
+mod table;
 pub mod tls;
 
 pub use call::Started;
@@ -24,3 +25,4 @@ pub use registries::{Registry, USER};
 pub use schema::{assert_satisfies, schemas};
 pub use scripted::{Asked, Reply, Scripted};
 pub use sf::{Run, Sf};
+pub use table::every_row;
