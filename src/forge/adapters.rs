@@ -189,6 +189,7 @@ mod tests {
             sha256: None,
             state: AssetState::Complete,
             download: None,
+            doubles: Vec::new(),
         };
         names.iter().map(asset).collect()
     }

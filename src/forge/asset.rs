@@ -52,6 +52,8 @@ pub struct StoredAsset {
     pub state: AssetState,
     /// Where the API gives its bytes, for reading it back.
     pub download: Option<url::Url>,
+    /// Further files of this name, where the forge takes them: what it calls those. They go when it goes.
+    pub doubles: Vec<String>,
 }
 
 impl StoredAsset {
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
 
     fn stored(size: Option<u64>, sha256: Option<Digest>, state: AssetState) -> StoredAsset {
-        StoredAsset { id: "1".into(), name: "a".into(), size, sha256, state, download: None }
+        StoredAsset { id: "1".into(), name: "a".into(), size, sha256, state, download: None, doubles: Vec::new() }
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub struct StoredRelease {
     pub listed: Option<Vec<String>>,
     /// Those of them that lead elsewhere than to the file of their name in the container.
     pub elsewhere: Vec<String>,
+    /// Where they lead: an address is linked once.
+    pub addresses: Vec<String>,
     /// Files that were told along with it. What is among them is there; what is not may be there all the same, and a list of
     /// the container's files tells.
     pub files: Vec<StoredAsset>,

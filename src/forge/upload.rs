@@ -115,16 +115,21 @@ impl Uploader {
             writes += 1;
         }
         let mut last = None;
-        for _ in 0..MOST_ATTEMPTS {
+        for attempt in 0..MOST_ATTEMPTS {
             writes += 1;
-            let failure = match self.send(forge, container, asset, &budget, cancel).await {
+            let failure = match self.send(forge, container, asset, attempt, &budget, cancel).await {
                 Ok(stored) => return Self::complete(asset, stored, asset.size, writes),
                 Err(error) if is_unsettled(&error) => error,
                 Err(error) => return Err(error),
             };
             // Neither yes nor no: what is there decides.
             let found = self.look(forge, container, asset, failure.kind == ForgeErrorKind::Exists, cancel).await?;
-            match found.filter(|found| older.is_none_or(|older| older.id != found.id)) {
+            let is_older = |found: &StoredAsset| older.is_some_and(|older| older.id == found.id);
+            if failure.kind == ForgeErrorKind::Exists && found.as_ref().is_some_and(is_older) {
+                return Err(ForgeError { kind: ForgeErrorKind::Rejected, ..failure }
+                    .hint("allow duplicate generic packages (Settings, Packages and registries), or let only a tag move"));
+            }
+            match found.filter(|found| !is_older(found)) {
                 Some(stored) if stored.state == AssetState::Complete => return Self::complete(asset, stored, asset.size, writes),
                 Some(stored) => {
                     forge.remove_asset(container, &stored, cancel).await?;
@@ -160,6 +165,7 @@ impl Uploader {
         forge: &dyn Forge,
         container: &Container,
         asset: &AssetSource,
+        attempt: u32,
         budget: &Arc<Budget>,
         cancel: &CancellationToken,
     ) -> Result<StoredAsset, ForgeError> {
@@ -176,8 +182,9 @@ impl Uploader {
                 events.emit(Event::Transfer { id: id.clone(), label: label.clone(), done, total: Some(total) });
             }
         };
-        // What is small leaves at once, and stalls only then.
-        let answer = ANSWER + Duration::from_secs(asset.size / TAKEN_IN);
+        // What is small leaves at once, and stalls only then. Something on the way may take it in and pass it on slowly: who
+        // did not answer in time has twice as long the next time.
+        let answer = (ANSWER + Duration::from_secs(asset.size / TAKEN_IN)) * (1 << attempt);
         let request = described.replay(Replay::Once).budget(budget).deadline(deadline).answer_within(answer);
         let request = request.bulk(true).on_progress(Arc::new(progress));
         tokio::select! {

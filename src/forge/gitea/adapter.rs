@@ -90,6 +90,7 @@ impl Gitea {
             page: release.html_url.and_then(|page| Url::parse(&page).ok()),
             listed: None,
             elsewhere: Vec::new(),
+            addresses: Vec::new(),
             files: Vec::new(),
         }
     }
@@ -102,6 +103,7 @@ impl Gitea {
             sha256: None,
             state: AssetState::Complete,
             download: attachment.browser_download_url.and_then(|url| Url::parse(&url).ok()),
+            doubles: Vec::new(),
         }
     }
 
@@ -266,8 +268,9 @@ impl Forge for Gitea {
             let mut seen: Vec<StoredAsset> = Vec::new();
             for attachment in self.attachments(container, cancel).await? {
                 // Of several of one name the first is what a download gets.
-                if !seen.iter().any(|known| known.name == attachment.name) {
-                    seen.push(Self::of_attachment(attachment));
+                match seen.iter_mut().find(|known| known.name == attachment.name) {
+                    Some(first) => first.doubles.push(attachment.id.to_string()),
+                    None => seen.push(Self::of_attachment(attachment)),
                 }
             }
             Ok(seen)
@@ -293,7 +296,13 @@ impl Forge for Gitea {
         asset: &'a StoredAsset,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
-        Box::pin(self.remove_attachment(&container.id, &asset.id, &asset.name, cancel))
+        Box::pin(async move {
+            // The first goes last: until then a download gets what it got.
+            for id in asset.doubles.iter().chain([&asset.id]) {
+                self.remove_attachment(&container.id, id, &asset.name, cancel).await?;
+            }
+            Ok(())
+        })
     }
 
     fn rename_asset<'a>(

@@ -315,10 +315,14 @@ impl Forge for GitHub {
                     .hint("somebody removed it; run publish again"));
             };
             // Which release is the latest is decided when this one stands.
-            let change = json!({
+            let mut change = json!({
                 "tag_name": spec.tag, "name": spec.title, "body": spec.notes, "draft": false, "prerelease": spec.prerelease,
                 "make_latest": "false",
             });
+            // The draft may be an earlier run's, of another commit.
+            if spec.may_make_tag {
+                change["target_commitish"] = json!(spec.commit);
+            }
             self.patch_release(&held.container.id, &format!("publish release {} at {}", spec.tag, self.place), &change, cancel).await
         })
     }

@@ -102,6 +102,7 @@ impl Gitlab {
             created: release.created_at,
             page,
             elsewhere: release.assets.links.iter().filter(|link| !leads_into(&package, link)).map(|link| link.name.clone()).collect(),
+            addresses: release.assets.links.iter().map(|link| link.url.clone()).collect(),
             listed: Some(release.assets.links.into_iter().map(|link| link.name).collect()),
             files: Vec::new(),
             tag: release.tag_name,
@@ -326,11 +327,12 @@ impl Forge for Gitlab {
                 return Ok(self.stored(release));
             };
             let listed = held.listed.clone().unwrap_or_default();
-            for link in links.iter().filter(|link| !listed.contains(&link.name)) {
+            for link in links.iter().filter(|link| !listed.contains(&link.name) && !held.addresses.contains(&link.url)) {
                 let url = self.url(&["releases", &spec.tag, "assets", "links"], &[]);
                 let answer = self.api.write(Method::POST, url, Some(link), Replay::Safe, cancel).await?;
-                // A name that is taken is there: by the answer that was lost, or by another publisher.
-                let is_there = self.api.said(&answer).is_some_and(|said| said.contains(r#""name":["has already been taken"]"#));
+                // A name that is taken is there: by the answer that was lost, or by another publisher. Versions say it in two forms.
+                let said = self.api.said(&answer).unwrap_or_default();
+                let is_there = said.contains("Name has already been taken") || said.contains(r#""name":["has already been taken"]"#);
                 if !answer.status.is_success() && !is_there {
                     return Err(self.refused(&format!("link {} to release {} of {}", link.name, spec.tag, self.place), &answer));
                 }

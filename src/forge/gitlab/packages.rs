@@ -81,5 +81,6 @@ pub(super) fn of_file(name: &str, file: &PackageFile, package: u64, url: Url) ->
         sha256,
         state: AssetState::Complete,
         download: Some(url),
+        doubles: Vec::new(),
     }
 }

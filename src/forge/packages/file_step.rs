@@ -25,7 +25,15 @@ pub(super) struct FileStep {
 
 impl FileStep {
     pub(super) fn new(host: Arc<dyn FileHost>, at: At, source: AssetSource, destination: &str) -> Self {
-        Self { name: step_name(destination), host, at, source, document: None, destination: destination.to_owned(), needs: Vec::new() }
+        Self {
+            name: step_name(destination, &source.sha256),
+            host,
+            at,
+            source,
+            document: None,
+            destination: destination.to_owned(),
+            needs: Vec::new(),
+        }
     }
 
     /// A document that is sent after the files it tells of.
@@ -105,9 +113,10 @@ impl FileStep {
     }
 }
 
-/// The step of a file's destination, for those who need it.
-pub(super) fn step_name(destination: &str) -> StepName {
-    StepName(format!("file:{destination}"))
+/// The step that brings these bytes to a file's destination, for those who need it. What an earlier run brought counts for
+/// the bytes it brought.
+pub(super) fn step_name(destination: &str, sha256: &Digest) -> StepName {
+    StepName(format!("file:{destination}@{}", sha256.short()))
 }
 
 /// What people are told of a file.

@@ -85,13 +85,19 @@ impl GiteaPackages {
     async fn put(&self, at: &At, file: &AssetSource, over: bool, cancel: &CancellationToken) -> Result<(), ForgeError> {
         let doing = format!("send {} to {}", at.path(), self.place);
         if over {
-            let answer = self.api.send(&self.api.request(Method::DELETE, self.file_url(at)), cancel).await?;
-            if !answer.status.is_success() && answer.status != StatusCode::NOT_FOUND {
-                return Err(self.api.refused(&doing, &answer));
-            }
+            self.take_away(at, cancel).await?;
         }
         let request = self.api.request(Method::PUT, self.file_url(at)).header(header::CONTENT_TYPE, "application/octet-stream");
         self.written(at, &carrying(request, file), &doing, cancel).await
+    }
+
+    /// Makes room for what somebody decided to replace.
+    async fn take_away(&self, at: &At, cancel: &CancellationToken) -> Result<(), ForgeError> {
+        let answer = self.api.send(&self.api.request(Method::DELETE, self.file_url(at)), cancel).await?;
+        if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        Err(self.api.refused(&format!("remove {} at {}", at.path(), self.place), &answer))
     }
 
     async fn written(&self, at: &At, request: &Request, doing: &str, cancel: &CancellationToken) -> Result<(), ForgeError> {
@@ -183,7 +189,7 @@ impl FileHost for GiteaPackages {
         })
     }
 
-    /// Only where nothing is.
+    /// Over nothing, or instead of what somebody decided to replace. Pointers, which would move again and again, are refused.
     fn write<'a>(
         &'a self,
         at: &'a At,
@@ -193,7 +199,7 @@ impl FileHost for GiteaPackages {
     ) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
             if over.is_some() {
-                return Err(ForgeError::new(ForgeErrorKind::Rejected, format!("{} cannot be at {}: {NO_POINTERS}", at.path(), self.place)));
+                self.take_away(at, cancel).await?;
             }
             let request = self.api.request(Method::PUT, self.file_url(at)).header(header::CONTENT_TYPE, "application/json");
             let request = request.body(Body::Bytes(bytes.into())).replay(Replay::Once);

@@ -100,7 +100,7 @@ impl PackageTarget {
                 let indexed = IndexedFile { name: at.file.clone(), path: at.path(), sha256: artifact.digest.clone(), size: file.size };
                 files.insert(at.file.clone(), indexed);
                 revision.clone_from(&artifact.revision);
-                needs.push(step_name(&place.name));
+                needs.push(step_name(&place.name, &artifact.digest));
             }
         }
         if files.is_empty() || files.len() < settings.files.len() {

@@ -234,6 +234,7 @@ mod tests {
             page: None,
             listed: None,
             elsewhere: Vec::new(),
+            addresses: Vec::new(),
             files: Vec::new(),
         }
     }

@@ -19,7 +19,8 @@ pub(super) struct AssetStep {
 
 impl AssetStep {
     pub(super) fn new(shared: Arc<Making>, source: AssetSource, draft: &StepName, destination: Option<String>) -> Self {
-        let name = StepName(format!("asset:{}/{}", shared.name, source.name));
+        // What an earlier run brought counts for the bytes it brought.
+        let name = StepName(format!("asset:{}/{}@{}", shared.name, source.name, source.sha256.short()));
         Self { shared, source, name, needs: vec![draft.clone()], destination }
     }
 
@@ -49,7 +50,7 @@ impl AssetStep {
     async fn holds(&self, stored: &StoredAsset, cx: &Cx) -> Result<bool, ForgeError> {
         match stored.holds(self.source.size, &self.source.sha256) {
             Some(known) => Ok(known),
-            // An earlier run brought it and read it back, and its length still agrees.
+            // An earlier run brought these bytes, and the length still agrees.
             None if cx.completed.contains(&self.name.0) => Ok(true),
             None => Ok(hash::of_stored(&*self.shared.forge, self.shared.uploader.http(), stored, self.source.size, &cx.cancel).await?
                 == self.source.sha256),

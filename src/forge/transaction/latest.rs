@@ -6,6 +6,7 @@ use super::making::{Making, READ_BY};
 use crate::core::{BoxFuture, Version};
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::release::StoredRelease;
+use crate::forge::retention::is_yanked;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct LatestStep {
@@ -19,11 +20,20 @@ pub(super) struct LatestStep {
 
 impl LatestStep {
     pub(super) fn new(shared: Arc<Making>, destination: &str, rolling: Vec<String>, needs: Vec<StepName>) -> Self {
-        Self { name: StepName(format!("latest:{destination}")), shared, destination: destination.to_owned(), rolling, needs }
+        Self {
+            name: StepName(format!("latest:{destination}={}", shared.spec.tag)),
+            shared,
+            destination: destination.to_owned(),
+            rolling,
+            needs,
+        }
     }
 
     async fn observed(&self, cx: &Cx) -> Result<Observation, ForgeError> {
         let ours = &self.shared.spec.tag;
+        if self.shared.held(cx).await?.is_some_and(|held| is_yanked(&held.notes)) {
+            return Ok(Observation::Superseded { found: ours.clone(), why: format!("{ours} was withdrawn") });
+        }
         let Some(held) = self.shared.forge.latest(&cx.cancel).await? else { return Ok(Observation::Absent) };
         // Without a mark the youngest release is the latest, and one that is still to come will be that: then ours is marked.
         if held.tag == *ours && !cx.completed.contains(&self.name.0) && self.expects_a_younger(cx).await? {
@@ -70,8 +80,10 @@ impl LatestStep {
 
 /// The version in a tag: `v1.2.3`, `app-1.2.3`, `release/1.2.3`.
 fn version_of(tag: &str) -> Option<Version> {
-    let from = tag.find(|ch: char| ch.is_ascii_digit())?;
-    tag[from..].parse().ok()
+    // `k8s-operator-1.2.3` has digits before it; no part of another number begins one.
+    let begins =
+        |(at, ch): &(usize, char)| ch.is_ascii_digit() && !tag[..*at].ends_with(|before: char| before.is_ascii_digit() || before == '.');
+    tag.char_indices().filter(begins).find_map(|(at, _)| tag[at..].parse().ok())
 }
 
 impl Step for LatestStep {
@@ -119,9 +131,15 @@ mod tests {
 
     #[test]
     fn tags_tell_their_version() {
-        for (tag, version) in [("v1.2.3", "1.2.3"), ("app-1.2.3", "1.2.3"), ("release/2.0.0-rc.1", "2.0.0-rc.1")] {
+        for (tag, version) in [
+            ("v1.2.3", "1.2.3"),
+            ("app-1.2.3", "1.2.3"),
+            ("release/2.0.0-rc.1", "2.0.0-rc.1"),
+            ("k8s-op-1.2.3", "1.2.3"),
+            ("oauth2-proxy-v1.0.0", "1.0.0"),
+        ] {
             assert_eq!(version_of(tag).map(|version| version.to_string()).as_deref(), Some(version), "{tag}");
         }
-        assert!(version_of("nightly").is_none() && version_of("v1").is_none());
+        assert!(version_of("nightly").is_none() && version_of("v1").is_none() && version_of("v1.2.3.4").is_none());
     }
 }

@@ -206,7 +206,9 @@ impl Making {
     pub(super) fn first_unlisted(&self, held: &StoredRelease) -> Option<&str> {
         let listed = held.listed.as_ref()?;
         let files = self.expected.iter().map(|expected| expected.name.as_str());
-        files.chain(self.spec.links.iter().map(|link| link.name.as_str())).find(|name| !listed.iter().any(|known| known == name))
+        // What is published beside it may be linked by somebody, in other words.
+        let further = self.spec.links.iter().filter(|link| !held.addresses.contains(&link.url)).map(|link| link.name.as_str());
+        files.chain(further).find(|name| !listed.iter().any(|known| known == name))
     }
 
     /// A link of a visible release that is called like a file of ours and leads to something else: whose it is decides

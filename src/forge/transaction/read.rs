@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::settings::{self, LatestSettings, ReleaseSettings, RollingReleaseSettings, RollingTagSettings};
+use super::settings::{self, LatestSettings, ListedAsset, ReleaseSettings, RollingReleaseSettings, RollingTagSettings};
 use super::target::{Kind, asset_name};
 use crate::core::Digest;
 use crate::forge::asset::{AssetState, StoredAsset};
@@ -51,14 +51,13 @@ impl Reader {
             Some(Kind::Asset) => self.asset(cx, destination, depth).await,
             Some(Kind::Release) => {
                 let seen = self.release(cx, &destination.tag).await?;
-                let Some(SeenRelease { assets: there, commit, listed: shown }) = &*seen else { return Ok(Reading::default()) };
+                let Some(seen) = &*seen else { return Ok(Reading::default()) };
+                let commit = &seen.commit;
                 let expected = settings::of::<ReleaseSettings>(destination)?.assets;
-                let is_shown = |name: &String| shown.as_ref().is_none_or(|names| names.contains(name));
-                let wrong = expected.iter().find(|listed| {
-                    let held = there.get(&listed.name);
-                    !is_shown(&listed.name) || held.is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false))
-                });
-                Ok(Reading { revision: commit.clone(), ..whole(wrong.map(|listed| listed.name.clone())) })
+                // Artifacts have destinations of their own.
+                let hashed = |listed: &ListedAsset| depth == Depth::Closure && listed.path.is_some();
+                let wrong = self.first_wrong(cx, seen, &expected, hashed).await?;
+                Ok(Reading { revision: commit.clone(), ..whole(wrong) })
             }
             Some(Kind::Latest) => {
                 let wanted = settings::of::<LatestSettings>(destination)?.release;
@@ -83,21 +82,47 @@ impl Reader {
             Some(Kind::RollingRelease) => {
                 let RollingReleaseSettings { commit: wanted, assets: expected, .. } = settings::of(destination)?;
                 let seen = self.release(cx, &destination.tag).await?;
-                let Some(SeenRelease { assets: there, commit, .. }) = &*seen else { return Ok(Reading::default()) };
+                let Some(seen) = &*seen else { return Ok(Reading::default()) };
+                let commit = &seen.commit;
                 if commit.as_ref() != Some(&wanted) {
                     let other = Digest::of(commit.as_deref().unwrap_or_default().as_bytes());
                     return Ok(Reading { digest: Some(other), revision: commit.clone(), ..Reading::default() });
                 }
-                let wrong = expected
-                    .iter()
-                    .find(|listed| there.get(&listed.name).is_none_or(|stored| stored.holds(listed.size, &listed.sha256) == Some(false)));
-                Ok(Reading { revision: commit.clone(), ..whole(wrong.map(|listed| listed.name.clone())) })
+                let wrong = self.first_wrong(cx, seen, &expected, |_| depth == Depth::Closure).await?;
+                Ok(Reading { revision: commit.clone(), ..whole(wrong) })
             }
             None => Err(ForgeError::new(
                 ForgeErrorKind::Source,
                 format!("{} is of kind {}, which releases do not know", destination.name, destination.kind),
             )),
         }
+    }
+
+    /// The first file that is not there, not shown, or not what it should be. Where the forge tells no digest, what is there is
+    /// read and hashed, if it shall be.
+    async fn first_wrong(
+        &self,
+        cx: &Cx,
+        seen: &SeenRelease,
+        expected: &[ListedAsset],
+        hashed: impl Fn(&ListedAsset) -> bool,
+    ) -> Result<Option<String>, ForgeError> {
+        for listed in expected {
+            let is_shown = seen.listed.as_ref().is_none_or(|names| names.contains(&listed.name));
+            let held = seen.assets.get(&listed.name).filter(|_| is_shown);
+            let right = match held.map(|stored| (stored, stored.holds(listed.size, &listed.sha256))) {
+                None => false,
+                Some((_, Some(known))) => known,
+                Some((stored, None)) if hashed(listed) => {
+                    hash::of_stored(&*self.forge, &self.http, stored, listed.size, &cx.cancel).await? == listed.sha256
+                }
+                Some((_, None)) => true,
+            };
+            if !right {
+                return Ok(Some(listed.name.clone()));
+            }
+        }
+        Ok(None)
     }
 
     async fn asset(&self, cx: &Cx, destination: &Destination, depth: Depth) -> Result<Reading, ForgeError> {

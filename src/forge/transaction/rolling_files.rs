@@ -17,8 +17,8 @@ use crate::forge::release::Container;
 use crate::forge::upload::Uploader;
 use crate::publish::Placed;
 
-/// What stands between the name of a file and its digest while it waits for the name.
-const HALF: &str = ".stagefreight-";
+/// What stands before the digest and the name of a file while it waits for the name. The end stays: servers allow files by it.
+const HALF: &str = "stagefreight-waiting-";
 
 /// What begins the list of names in our part of the notes. An HTML comment: no forge shows it.
 const NAMES: &str = "<!-- stagefreight:files ";
@@ -33,7 +33,8 @@ pub(super) struct Exchange {
 impl Exchange {
     /// A name that a file has only while it waits for its own.
     pub(super) fn is_half(name: &str) -> bool {
-        name.rsplit_once(HALF).is_some_and(|(_, end)| end.len() == 8 && end.chars().all(|ch| ch.is_ascii_hexdigit()))
+        let digest = name.strip_prefix(HALF).and_then(|rest| rest.split_once('.')).map_or("", |(digest, _)| digest);
+        digest.len() == 8 && digest.chars().all(|ch| ch.is_ascii_hexdigit())
     }
 
     /// Makes the release hold this file, whatever it held under its name.
@@ -61,7 +62,7 @@ impl Exchange {
             placed.writes += sent.writes;
             return Ok(sent.stored);
         }
-        let beside = AssetSource { name: format!("{}{HALF}{}", listed.name, &listed.sha256.hex()[..8]), ..source.clone() };
+        let beside = AssetSource { name: format!("{HALF}{}.{}", &listed.sha256.hex()[..8], listed.name), ..source.clone() };
         let waiting = there.get(&beside.name);
         let is_read = is_seen && old.is_some_and(|old| old.state == AssetState::Complete);
         let whole = match waiting {
@@ -123,6 +124,11 @@ impl Exchange {
         placed.writes += 1;
         let taken = match self.forge.rename_asset(container, stored, &listed.name, cancel).await {
             Err(error) if error.kind == ForgeErrorKind::Exists => error,
+            // It was there a moment ago, and we could write: somebody took it away.
+            Err(error) if error.status == Some(404) => {
+                let hint = Some("another publisher exchanges the same files; when it has ended, run publish again".to_owned());
+                return Err(ForgeError { kind: ForgeErrorKind::Unavailable, hint, ..error });
+            }
             outcome => return outcome,
         };
         // Another publisher brought the same file, or somebody put one there.
@@ -236,7 +242,7 @@ mod tests {
 
     #[test]
     fn names_of_files_that_wait_are_known() {
-        assert!(Exchange::is_half("app.tar.gz.stagefreight-0123abcd"));
-        assert!(!Exchange::is_half("app.tar.gz") && !Exchange::is_half("app.stagefreight-notes"));
+        assert!(Exchange::is_half("stagefreight-waiting-0123abcd.app.tar.gz"));
+        assert!(!Exchange::is_half("app.tar.gz") && !Exchange::is_half("stagefreight-0123abcd.tar.gz"));
     }
 }

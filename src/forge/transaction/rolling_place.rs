@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::rolling_files::{names_in, remembering};
+use super::rolling_files::{Exchange, names_in, remembering};
 use super::rolling_release::RollingReleaseStep;
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
@@ -31,6 +31,7 @@ impl RollingReleaseStep {
         let container = self.making.container(cx).await?.ok_or_else(|| self.gone())?;
         let before = self.making.list_again(cx).await?;
         let is_seen = held.as_ref().is_some_and(StoredRelease::is_visible);
+        let known = held.as_ref().and_then(|held| names_in(&held.notes)).unwrap_or_default();
         if let Some(held) = &mut held {
             self.refuse_strangers(held, &before, cx).await?;
             self.remember_names(held, &mut placed, cx).await?;
@@ -52,9 +53,18 @@ impl RollingReleaseStep {
         if held.is_some() && now.is_none() {
             return Err(self.gone());
         }
-        if let Some(now) = &now {
+        let mut now = now;
+        if let Some(seen) = &now {
             let there = self.making.list_again(cx).await?;
-            self.take_away(now, &container, &there, &mut placed, cx).await?;
+            self.check_not_overtaken(found, cx).await?;
+            // What came since we began is somebody's who came after us.
+            let earlier = |name: &String| known.contains(name) || (Exchange::is_half(name) && before.contains_key(name));
+            let gone: Vec<String> = self.left_over(seen, &there).into_iter().filter(earlier).collect();
+            if !gone.is_empty() {
+                self.take_away(seen, &gone, &container, &there, &mut placed, cx).await?;
+                self.check_not_overtaken(found, cx).await?;
+                now = self.ours_now(cx).await?;
+            }
         }
         // What it has is told last: until then the names of an earlier release are known.
         self.tell(now.as_ref(), &assets, cx).await?;
@@ -96,6 +106,10 @@ impl RollingReleaseStep {
         let Some(ours) = names_in(&held.notes).filter(|_| !cx.overrides.adopt.contains_key(&self.making.name)) else { return Ok(()) };
         for listed in self.making.expected.iter().filter(|listed| !ours.contains(&listed.name)) {
             let Some(stored) = there.get(&listed.name) else { continue };
+            // What a package holds and no release shows is an older one of ours, which may not be removable.
+            if held.listed.as_ref().is_some_and(|shown| !shown.contains(&listed.name)) {
+                continue;
+            }
             let same = if let Some(known) = stored.holds(listed.size, &listed.sha256) {
                 known
             } else {
@@ -176,22 +190,41 @@ impl RollingReleaseStep {
         Err(ForgeError::new(ForgeErrorKind::Conflict, text).hint(hint))
     }
 
+    /// The tag names our commit, or what it named before a list that lags: who moved it on since is who tells what the release
+    /// is, and whose files are in it.
+    async fn check_not_overtaken(&self, found: &Observation, cx: &Cx) -> Result<(), ForgeError> {
+        let spec = &self.making.spec;
+        let before = match found {
+            Observation::Diverged { found, .. } | Observation::Superseded { found, .. } => found,
+            _ => &spec.commit,
+        };
+        match self.forge().tag(&spec.tag, &cx.cancel).await? {
+            Some(tag) if tag.commit != spec.commit && tag.commit != *before => {
+                let text = format!("{} was moved to {} while our files came", self.making.name, tag.commit);
+                Err(ForgeError::new(ForgeErrorKind::Conflict, text)
+                    .hint("when that publisher has ended, publish its commit again: files of both may be in it now"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Files of an earlier release go: first what leads to them, then they.
     async fn take_away(
         &self,
         held: &StoredRelease,
+        names: &[String],
         container: &Container,
         there: &HashMap<String, StoredAsset>,
         placed: &mut Placed,
         cx: &Cx,
     ) -> Result<(), ForgeError> {
         let forge = self.forge();
-        for name in self.left_over(held, there) {
-            if held.listed.as_ref().is_some_and(|listed| listed.contains(&name)) && !held.elsewhere.contains(&name) {
-                forge.unlist(held, &name, &cx.cancel).await?;
+        for name in names {
+            if held.listed.as_ref().is_some_and(|listed| listed.contains(name)) && !held.elsewhere.contains(name) {
+                forge.unlist(held, name, &cx.cancel).await?;
                 placed.writes += 1;
             }
-            let Some(stored) = there.get(&name) else { continue };
+            let Some(stored) = there.get(name) else { continue };
             placed.writes += 1;
             match forge.remove_asset(container, stored, &cx.cancel).await {
                 // Nothing leads to it any more, and taking it away wants more rights than releasing.

@@ -9,6 +9,7 @@ use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
 use crate::forge::notes;
 use crate::forge::release::StoredRelease;
+use crate::forge::retention::is_yanked;
 use crate::publish::{Cx, Observation, PlaceError, Placed, Stage, Step, StepName, Verified, VerifyError};
 
 pub(super) struct VisibleStep {
@@ -44,10 +45,12 @@ impl VisibleStep {
         let held = self.shared.held(cx).await?;
         let assets = self.whole_set(cx).await?;
         let held = match held {
-            Some(draft) if !draft.is_visible() => Some(self.as_it_is_now(cx, draft).await?),
-            held => held,
+            Some(held) => Some(self.as_it_is_now(cx, held).await?),
+            None => None,
         };
-        let spec = self.shared.spec_over(held.as_ref().map_or("", |held| &held.notes));
+        let mut spec = self.shared.spec_over(held.as_ref().map_or("", |held| &held.notes));
+        // What was withdrawn stays so.
+        spec.prerelease |= held.as_ref().is_some_and(|held| held.prerelease && is_yanked(&held.notes));
         if let Some(visible) = held.as_ref().filter(|held| held.is_visible()) {
             if self.shared.first_unlisted(visible).is_some() {
                 forge.publish(&spec, Some(visible), &assets, &cx.cancel).await?;
@@ -67,11 +70,11 @@ impl VisibleStep {
         }
     }
 
-    /// A draft with the notes it has now: while its files were sent, somebody may have written something around ours. One that
+    /// The release with the notes it has now: while files were sent, somebody may have written something around ours. One that
     /// a slow list does not show is as it was.
-    async fn as_it_is_now(&self, cx: &Cx, draft: StoredRelease) -> Result<StoredRelease, ForgeError> {
+    async fn as_it_is_now(&self, cx: &Cx, known: StoredRelease) -> Result<StoredRelease, ForgeError> {
         let now = self.shared.forge.releases_of(&self.shared.spec.tag, &cx.cancel).await?;
-        Ok(now.into_iter().find(|one| one.container == draft.container).unwrap_or(draft))
+        Ok(now.into_iter().find(|one| one.container == known.container).unwrap_or(known))
     }
 
     /// Every file of the set, as the forge lists it now.
@@ -133,6 +136,12 @@ impl VisibleStep {
                 return Err(VerifyError::Mismatch { expected: "links to its files".to_owned(), found: misled.message });
             }
             if visible.is_some() {
+                let Making { forge, spec, .. } = &*self.shared;
+                let tag = forge.tag(&spec.tag, &cx.cancel).await.map_err(|error| VerifyError::Unreadable(error.into()))?;
+                if let Some(other) = tag.filter(|tag| tag.commit != spec.commit) {
+                    let expected = format!("tag {} at {}", spec.tag, spec.commit);
+                    return Err(VerifyError::Mismatch { expected, found: format!("it at {}", other.commit) });
+                }
                 return Ok(Verified { digest: None, by: READ_BY.to_owned() });
             }
             if !look_later(looks, &cx.cancel).await {

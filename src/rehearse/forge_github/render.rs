@@ -43,6 +43,7 @@ pub fn release(at: At<'_>, release: &Release) -> Value {
         "prerelease": release.prerelease,
         "immutable": release.immutable,
         "created_at": release.created_at,
+        "updated_at": release.created_at,
         "published_at": release.published_at,
         "author": user(at.origin, "octocat"),
         "assets": release.assets.iter().map(|one| asset(at, release, one)).collect::<Vec<_>>(),

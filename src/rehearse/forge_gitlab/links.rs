@@ -91,15 +91,16 @@ pub(super) fn checked(release: &Release, body: &Value, id: u64) -> Result<Link> 
             return Err(Refusal::field("filepath", &format!("is too long (maximum is {LONGEST_PATH} characters)")));
         }
     }
-    let taken = |field: &str| Err(Refusal::field(field, "has already been taken"));
+    // Sentences, as its service for links tells them.
+    let taken = |field: &str| Err(Refusal::sentences(&[&format!("{field} has already been taken")]));
     if release.links.iter().any(|link| link.name == name) {
-        return taken("name");
+        return taken("Name");
     }
     if release.links.iter().any(|link| link.url == url) {
-        return taken("url");
+        return taken("Url");
     }
     if path.is_some() && release.links.iter().any(|link| link.path.as_deref() == path) {
-        return taken("filepath");
+        return taken("Filepath");
     }
     Ok(Link { id, name: name.to_owned(), url: url.to_owned(), path: path.map(str::to_owned), kind: link_type.to_owned() })
 }

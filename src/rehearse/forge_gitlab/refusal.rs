@@ -61,6 +61,11 @@ impl Refusal {
         Self { status: 400, body: json!({ "message": { field: [rule] } }) }
     }
 
+    /// 400 with a list of sentences.
+    pub(super) fn sentences(all: &[&str]) -> Self {
+        Self { status: 400, body: json!({ "message": all }) }
+    }
+
     /// 409.
     pub(super) fn conflict(message: &str) -> Self {
         Self::message(409, message)
