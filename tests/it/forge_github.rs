@@ -8,6 +8,8 @@ mod bytes;
 mod cli;
 #[path = "forge_github/crash.rs"]
 mod crash;
+#[path = "forge_github/earlier.rs"]
+mod earlier;
 #[path = "forge_github/faults.rs"]
 mod faults;
 #[path = "forge_github/openapi.rs"]

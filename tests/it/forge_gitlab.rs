@@ -261,3 +261,24 @@ async fn a_release_links_to_images_published_with_it_and_gets_a_link_that_it_lac
     }
     scene.findings.assert_none();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_links_already_is_not_linked_twice() {
+    use stagefreight::forge::release_links::image_link;
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let mut release = scene.release();
+    release.links = vec![image_link("harbor", "https", "harbor.acme.dev", "acme/app", "1.4.0")];
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let api = scene.publisher().api(&format!("{}/api/v4", scene.server.url()), scene::PERSONAL, stagefreight::forge::Carrier::PrivateToken);
+    let url = api.url(&["projects", PROJECT, "releases", TAG, "assets", "links"], &[]);
+    let link = serde_json::json!({ "name": "Docker image", "url": release.links[0].url });
+    let replay = stagefreight::http::Replay::Once;
+    api.write(stagefreight::http::Method::POST, url, Some(&link), replay, &cancel).await.expect("linked");
+    let before = scene.server.log().writes().len();
+    for state in [scene.state(), scene.state().join("elsewhere")] {
+        assert_done(&scene.publisher().publish(&release, &[scene.as_job()], &state, Overrides::default()).await);
+        assert_eq!(scene.server.log().writes().len(), before);
+    }
+    scene.findings.assert_none();
+}

@@ -1,8 +1,13 @@
 //! Releases that move: changed in place, forward only, and whole again after every kill.
 
+use stagefreight::core::Digest;
+use stagefreight::forge::AssetSource;
+use tokio_util::sync::CancellationToken;
+
 use super::TAG;
 use super::pair::Pair;
 use crate::crash::publish_until;
+use crate::support::file_release::Publisher;
 
 const NIGHTLY: &str = r#"  release: { kind: release, repos: home, archives: [pack, tool], rolling: [nightly] }
 "#;
@@ -50,6 +55,44 @@ fn a_release_that_moves_is_changed_in_place_and_never_back() {
     assert_eq!(state(&pair, "@nightly"), "superseded");
     assert_eq!(pair.offered(&home, "nightly"), pair.offered(&home, "v1.5.0"));
     assert_eq!(pair.count(&home), 3);
+}
+
+/// Puts bytes of the same length in the place of the sums.
+fn falsify_sums(pair: &Pair, tag: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    runtime.block_on(async {
+        let publisher = Publisher::new(None);
+        let forge = publisher.gitea(&pair.gitea.url, &pair.home, &pair.gitea.token);
+        let cancel = CancellationToken::new();
+        let held = forge.releases_of(tag, &cancel).await.expect("releases").remove(0);
+        let all = forge.assets(&held.container, &cancel).await.expect("files");
+        let sums = all.into_iter().find(|file| file.name == "SHA256SUMS").expect("sums");
+        forge.remove_asset(&held.container, &sums, &cancel).await.expect("removed");
+        let bytes = vec![b'0'; usize::try_from(sums.size.expect("a length")).expect("small")];
+        let path = pair.workspace.sf.path().join(".stagefreight/false-sums");
+        std::fs::write(&path, &bytes).expect("file");
+        let source = AssetSource {
+            name: sums.name,
+            path,
+            size: bytes.len() as u64,
+            sha256: Digest::of(&bytes),
+            media_type: "text/plain".to_owned(),
+        };
+        let request = forge.upload(&held.container, &source).expect("a request");
+        assert_eq!(publisher.http.send(&request, &cancel).await.expect("an answer").status().as_u16(), 201);
+    });
+}
+
+#[test]
+fn verify_reads_what_the_forge_tells_no_digest_of() {
+    let pair = Pair::releasing(NIGHTLY).prepared();
+    pair.publish(0);
+    pair.workspace.run(&["release", "verify"], 0);
+    for tag in [TAG, "nightly"] {
+        falsify_sums(&pair, tag);
+        let said = pair.workspace.sf.run(&["release", "verify"]).code(7);
+        assert!(said.stdout().contains("SHA256SUMS") || said.stderr().contains("SHA256SUMS"), "{}{}", said.stdout(), said.stderr());
+    }
 }
 
 #[test]
