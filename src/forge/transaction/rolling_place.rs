@@ -32,6 +32,12 @@ impl RollingReleaseStep {
         let before = self.making.list_again(cx).await?;
         let is_seen = held.as_ref().is_some_and(StoredRelease::is_visible);
         let known = held.as_ref().and_then(|held| names_in(&held.notes)).unwrap_or_default();
+        if let Some(tag) = forge.tag(&self.making.spec.tag, &cx.cancel).await?
+            && tag.commit != self.making.spec.commit
+        {
+            // Before the first file is exchanged, and again before the tag moves.
+            self.check_still_ours(&tag.commit, found, cx).await?;
+        }
         if let Some(held) = &mut held {
             self.refuse_strangers(held, &before, cx).await?;
             self.remember_names(held, &mut placed, cx).await?;
@@ -66,8 +72,11 @@ impl RollingReleaseStep {
                 now = self.ours_now(cx).await?;
             }
         }
-        // What it has is told last: until then the names of an earlier release are known.
-        self.tell(now.as_ref(), &assets, cx).await?;
+        // What it has is told last: until then the names of an earlier release are known. Those that somebody wrote down since
+        // we began stay known: who comes next decides what becomes of the files.
+        let written = now.as_ref().and_then(|now| names_in(&now.notes)).unwrap_or_default();
+        let theirs: Vec<String> = written.into_iter().filter(|name| !known.contains(name)).collect();
+        self.tell(now.as_ref(), &assets, &theirs, cx).await?;
         placed.writes += 1;
         self.making.forget().await;
         if let Observation::Diverged { found, .. } | Observation::Superseded { found, .. } = found {
@@ -238,9 +247,10 @@ impl RollingReleaseStep {
     }
 
     /// Title and notes, and links; a release that was not seen is seen from now on.
-    async fn tell(&self, held: Option<&StoredRelease>, assets: &[StoredAsset], cx: &Cx) -> Result<(), ForgeError> {
+    async fn tell(&self, held: Option<&StoredRelease>, assets: &[StoredAsset], theirs: &[String], cx: &Cx) -> Result<(), ForgeError> {
         let forge = self.forge();
-        let shall = self.making.spec_over(held.map_or("", |held| &held.notes));
+        let mut shall = self.making.spec_over(held.map_or("", |held| &held.notes));
+        shall.notes = remembering(&shall.notes, theirs.iter().map(String::as_str));
         let visible = held.filter(|held| held.is_visible());
         if let Some(visible) = visible.filter(|visible| self.making.first_unlisted(visible).is_none()) {
             return forge.describe(visible, &shall, &cx.cancel).await;
