@@ -47,7 +47,7 @@ pub async fn look_at_package(
 ) -> Result<Vec<VersionDecision>, ForgeError> {
     let mut versions = host.versions(package, cancel).await?;
     versions.sort_by(|one, other| one.directory.cmp(&other.directory));
-    let pointed = pointed_at(host, &versions, cancel).await?;
+    let Pointed { versions: pointed, unread } = pointed_at(host, &versions, cancel).await?;
     let mut items = Vec::with_capacity(versions.len());
     for version in &versions {
         let fixed =
@@ -58,7 +58,11 @@ pub async fn look_at_package(
             also: Some(format!("v{}", version.version())),
             created: version.created.as_deref().and_then(|created| Timestamp::parse(created).ok()),
             fixed: fixed.map(Fate::Stays),
-            spared: pointed.get(version.version()).map(|pointer| format!("`{pointer}` points at it")),
+            spared: match (pointed.get(version.version()), &unread) {
+                (Some(pointer), _) => Some(format!("`{pointer}` points at it")),
+                (None, Some(pointer)) => Some(format!("`{pointer}` cannot be read by this version, and may point at it")),
+                (None, None) => None,
+            },
         });
     }
     let fates = fates(&items, policy);
@@ -108,21 +112,27 @@ fn is_pointer(version: &HeldVersion) -> bool {
     version.files.iter().any(|(name, _)| name == POINTER_FILE) && !version.files.iter().any(|(name, _)| is_index_file(name))
 }
 
-/// Versions that pointers name, each with a pointer's name.
-async fn pointed_at(
-    host: &dyn FileHost,
-    versions: &[HeldVersion],
-    cancel: &CancellationToken,
-) -> Result<BTreeMap<String, String>, ForgeError> {
-    let mut pointed = BTreeMap::new();
+/// What pointers name.
+#[derive(Default)]
+struct Pointed {
+    /// Versions, each with a pointer's name.
+    versions: BTreeMap<String, String>,
+    /// A pointer that may name any of them.
+    unread: Option<String>,
+}
+
+async fn pointed_at(host: &dyn FileHost, versions: &[HeldVersion], cancel: &CancellationToken) -> Result<Pointed, ForgeError> {
+    let mut pointed = Pointed::default();
     for pointer in versions.iter().filter(|version| is_pointer(version)) {
         let at = At { directory: pointer.directory.clone(), file: POINTER_FILE.to_owned() };
         let Some(held) = host.document(&at, cancel).await? else { continue };
-        if let Some(index) = Index::read(&held.bytes) {
-            // The directory is named by the version's template, which may add to the version.
-            let named = index.files.first().and_then(|file| file.path.rsplit('/').nth(1)).unwrap_or(&index.version);
-            pointed.insert(named.to_owned(), pointer.version().to_owned());
-        }
+        let Some(index) = Index::read(&held.bytes) else {
+            pointed.unread = Some(pointer.version().to_owned());
+            continue;
+        };
+        // The directory is named by the version's template, which may add to the version.
+        let named = index.files.first().and_then(|file| file.path.rsplit('/').nth(1)).unwrap_or(&index.version);
+        pointed.versions.insert(named.to_owned(), pointer.version().to_owned());
     }
     Ok(pointed)
 }

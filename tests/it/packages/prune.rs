@@ -108,6 +108,23 @@ async fn in_a_bucket() {
     old_versions_go("tools/app", Some("latest"), |bench| super::bucket::files(bench, &endpoint, Some(S3_USER))).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pointer_that_cannot_be_read_may_mean_any_version() {
+    let scene = Scene::start(|options| options).await;
+    let bench = Bench::new();
+    let host = || gitlab_packages(&scene, &bench.publisher);
+    for version in VERSIONS {
+        assert_done(&bench.publish_elsewhere(&Bench::target(host()), &bench.version("app", version, &[])).await);
+    }
+    let policy = Policy { keep_last: 1, ..Policy::default() };
+    let cancel = CancellationToken::new();
+    let look = async || fates(&look_at_package(&*host(), "app", &policy, &cancel).await.expect("a look"));
+    assert_eq!(look().await["1.0.0"], "goes");
+    let at = At { directory: "app/next".to_owned(), file: "index.json".to_owned() };
+    host().write(&at, br#"{"schema_version":"9","points":"somewhere"}"#.to_vec(), None, &cancel).await.expect("a pointer of the future");
+    assert!(look().await.values().all(|why| why != "goes"), "{:?}", look().await);
+}
+
 /// A bucket gives no version away at once: a removal that broke off is finished by the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_that_broke_off_is_finished() {
