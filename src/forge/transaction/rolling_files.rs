@@ -23,6 +23,9 @@ const HALF: &str = "stagefreight-waiting-";
 /// What begins the list of names in our part of the notes. An HTML comment: no forge shows it.
 const NAMES: &str = "<!-- stagefreight:files ";
 
+/// Stands in our part of the notes while files are exchanged that the forge tells no digests of.
+const CHANGING: &str = "<!-- stagefreight:changing -->";
+
 /// Brings files into a release.
 pub(super) struct Exchange {
     pub(super) forge: Arc<dyn Forge>,
@@ -182,6 +185,19 @@ pub(super) fn names_in(body: &str) -> Option<Vec<String>> {
     serde_json::from_str(rest.split_once(" -->")?.0).ok()
 }
 
+/// An exchange of files began and did not end, as these notes say.
+pub(super) fn is_changing(body: &str) -> bool {
+    notes::section(body).is_some_and(|section| section.contains(CHANGING))
+}
+
+/// The same notes, which say that.
+pub(super) fn changing(body: &str) -> String {
+    if is_changing(body) {
+        return body.to_owned();
+    }
+    notes::merge(body, &format!("{CHANGING}\n{}", notes::section(body).unwrap_or_default()))
+}
+
 /// Notes whose list of names stands and whose end somebody cut off: our part ends with the list, and what follows is theirs.
 pub(super) fn with_end(body: &str) -> String {
     let ours = body.split_once(notes::BEGIN).filter(|(_, rest)| !rest.contains(notes::END));
@@ -228,6 +244,16 @@ mod tests {
         // Taken over: there is no part of ours yet.
         let taken = remembering("by hand", ["a"].into_iter());
         assert!(taken.starts_with("by hand\n") && names_in(&taken) == Some(vec!["a".to_owned()]), "{taken}");
+    }
+
+    #[test]
+    fn notes_say_while_files_are_exchanged() {
+        let before = notes::merge("by hand", &with_names("what is new", ["a"]));
+        let during = changing(&before);
+        assert!(is_changing(&during) && !is_changing(&before) && during.starts_with("by hand\n"), "{during}");
+        assert_eq!((changing(&during), names_in(&during)), (during.clone(), names_in(&before)));
+        // Who tells the new state says nothing of it.
+        assert_eq!(notes::merge(&during, &with_names("what is new", ["a"])), before);
     }
 
     #[test]

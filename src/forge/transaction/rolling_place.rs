@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::rolling_files::{Exchange, names_in, remembering};
+use super::rolling_files::{Exchange, changing, is_changing, names_in, remembering};
 use super::rolling_release::RollingReleaseStep;
 use crate::forge::asset::StoredAsset;
 use crate::forge::error::{ForgeError, ForgeErrorKind};
@@ -38,18 +38,21 @@ impl RollingReleaseStep {
             // Before the first file is exchanged, and again before the tag moves.
             self.check_still_ours(&tag.commit, found, cx).await?;
         }
+        // Sums vouch for nothing while files come that they may not tell of.
+        let vouches = is_seen && held.as_ref().is_some_and(|held| !is_changing(&held.notes));
         if let Some(held) = &mut held {
             self.refuse_strangers(held, &before, cx).await?;
-            self.remember_names(held, &mut placed, cx).await?;
+            let untold = before.values().any(|stored| stored.sha256.is_none());
+            self.remember_names(held, untold, &mut placed, cx).await?;
         }
-        let assets = match self.bring_all(&container, &before, is_seen, found, &mut placed, cx).await {
+        let assets = match self.bring_all(&container, &before, (is_seen, vouches), found, &mut placed, cx).await {
             Ok(assets) => assets,
             Err(error) => {
                 // Who was faster may have forgotten the names of what came since: whoever comes next takes it away.
                 if error.kind == ForgeErrorKind::Conflict
                     && let Some(mut now) = self.ours_now(cx).await?
                 {
-                    self.remember_names(&mut now, &mut placed, cx).await?;
+                    self.remember_names(&mut now, false, &mut placed, cx).await?;
                 }
                 return Err(error);
             }
@@ -90,12 +93,12 @@ impl RollingReleaseStep {
         &self,
         container: &Container,
         before: &HashMap<String, StoredAsset>,
-        is_seen: bool,
+        (is_seen, vouches): (bool, bool),
         found: &Observation,
         placed: &mut Placed,
         cx: &Cx,
     ) -> Result<Vec<StoredAsset>, ForgeError> {
-        let vouched = is_seen && self.first_wrong(before, cx).await?.is_none();
+        let vouched = vouches && self.first_wrong(before, cx).await?.is_none();
         let mut assets = Vec::new();
         for listed in &self.making.expected {
             // What the sums vouch for stays.
@@ -135,12 +138,19 @@ impl RollingReleaseStep {
     }
 
     /// Whatever comes is remembered before it comes: a later run knows it for ours, also when this one does not end.
-    async fn remember_names(&self, held: &mut StoredRelease, placed: &mut Placed, cx: &Cx) -> Result<(), ForgeError> {
+    async fn remember_names(&self, held: &mut StoredRelease, untold: bool, placed: &mut Placed, cx: &Cx) -> Result<(), ForgeError> {
         let known = names_in(&held.notes);
-        if known.is_some_and(|known| self.making.expected.iter().all(|listed| known.contains(&listed.name))) {
+        let all_known = known.is_some_and(|known| self.making.expected.iter().all(|listed| known.contains(&listed.name)));
+        let mut notes = held.notes.clone();
+        if !all_known {
+            notes = remembering(&notes, self.making.expected.iter().map(|listed| listed.name.as_str()));
+        }
+        if untold {
+            notes = changing(&notes);
+        }
+        if notes == held.notes {
             return Ok(());
         }
-        let notes = remembering(&held.notes, self.making.expected.iter().map(|listed| listed.name.as_str()));
         let spec = ReleaseSpec { title: held.title.clone(), prerelease: held.prerelease, notes, ..self.making.spec.clone() };
         self.forge().describe(held, &spec, &cx.cancel).await?;
         placed.writes += 1;

@@ -57,8 +57,8 @@ fn a_release_that_moves_is_changed_in_place_and_never_back() {
     assert_eq!(pair.count(&home), 3);
 }
 
-/// Puts bytes of the same length in the place of the sums.
-fn falsify_sums(pair: &Pair, tag: &str) {
+/// Puts bytes of the same length in the place of a file.
+fn falsify(pair: &Pair, tag: &str, name: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(async {
         let publisher = Publisher::new(None);
@@ -66,7 +66,7 @@ fn falsify_sums(pair: &Pair, tag: &str) {
         let cancel = CancellationToken::new();
         let held = forge.releases_of(tag, &cancel).await.expect("releases").remove(0);
         let all = forge.assets(&held.container, &cancel).await.expect("files");
-        let sums = all.into_iter().find(|file| file.name == "SHA256SUMS").expect("sums");
+        let sums = all.into_iter().find(|file| file.name == name).expect("the file");
         forge.remove_asset(&held.container, &sums, &cancel).await.expect("removed");
         let bytes = vec![b'0'; usize::try_from(sums.size.expect("a length")).expect("small")];
         let path = pair.workspace.sf.path().join(".stagefreight/false-sums");
@@ -89,10 +89,35 @@ fn verify_reads_what_the_forge_tells_no_digest_of() {
     pair.publish(0);
     pair.workspace.run(&["release", "verify"], 0);
     for tag in [TAG, "nightly"] {
-        falsify_sums(&pair, tag);
+        falsify(&pair, tag, "SHA256SUMS");
         let said = pair.workspace.sf.run(&["release", "verify"]).code(7);
         assert!(said.stdout().contains("SHA256SUMS") || said.stderr().contains("SHA256SUMS"), "{}{}", said.stdout(), said.stderr());
     }
+}
+
+#[test]
+fn sums_vouch_for_nothing_while_files_are_exchanged() {
+    let pair = Pair::releasing(NIGHTLY).prepared();
+    pair.publish(0);
+    let (home, expected) = (pair.home.clone(), pair.offered(&pair.home, TAG));
+    // A run of another commit was cut after its first file, which is as long as ours; sums and tag are still ours.
+    falsify(&pair, "nightly", "tool-linux-amd64");
+    let held = pair.ask(&format!("repos/{home}/releases/tags/nightly"));
+    let body = held["body"].as_str().expect("notes").replacen(
+        "<!-- stagefreight:notes -->",
+        "<!-- stagefreight:notes -->\n<!-- stagefreight:changing -->",
+        1,
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let change = serde_json::json!({ "body": body });
+    assert_eq!(runtime.block_on(pair.gitea.call("PATCH", &format!("repos/{home}/releases/{}", held["id"]), Some(change))).0, 200);
+    pair.workspace.sf.forget_publishing();
+    pair.publish(0);
+    assert_eq!(pair.offered(&home, "nightly"), expected);
+    let now = pair.ask(&format!("repos/{home}/releases/tags/nightly"));
+    assert!(now["body"].as_str().is_some_and(|body| !body.contains("stagefreight:changing")), "{now}");
+    pair.publish(0);
+    assert_eq!(pair.workspace.writes(), 0);
 }
 
 #[test]
