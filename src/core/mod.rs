@@ -15,6 +15,7 @@ pub mod path_error;
 pub mod platform;
 pub mod portable;
 pub mod reference;
+pub mod release_package;
 pub mod remote_settings;
 pub mod rendition;
 pub mod safe_url;
@@ -34,6 +35,7 @@ pub use path_error::PathError;
 pub use platform::Platform;
 pub use portable::{portable_name, portable_path};
 pub use reference::{Reference, Repository, Tag};
+pub use release_package::release_package;
 pub use remote_settings::{
     AdapterOrigin, IdentitySettings, RemoteRelease, RemoteSettings, RunsSettings, TransportSettings, is_adapter_secret, is_remote_name,
 };

@@ -102,6 +102,8 @@ pub struct Rules {
     pub most_assets: Option<usize>,
     /// It tells the SHA-256 of what it holds.
     pub tells_digests: bool,
+    /// It tells releases that are not ready for everybody from others.
+    pub marks_prereleases: bool,
     /// A file without bytes can be attached.
     pub empty_assets: bool,
     /// Longest notes in characters, where it is known.
@@ -197,7 +199,7 @@ pub trait Forge: Send + Sync {
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<(), ForgeError>>;
 
-    /// Deletes a release or draft, and its files where they belong to it. Never the tag. Gone already is a success.
+    /// Deletes a release or draft, and its files as far as they are nobody else's. Never the tag. Gone already is a success.
     fn remove_release<'a>(&'a self, held: &'a StoredRelease, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>>;
 
     /// Every release and draft, newest first, with all pages.

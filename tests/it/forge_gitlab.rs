@@ -16,6 +16,8 @@ use scene::{COMMIT, PROJECT, Scene, TAG};
 use stagefreight::publish::Overrides;
 use stagefreight::rehearse::forge_gitlab::{Project, Role, Running};
 
+use crate::packages::bench::Bench;
+use crate::packages::gitlab_packages;
 use crate::support::every_row;
 use crate::support::file_release::assert_done;
 
@@ -182,6 +184,69 @@ async fn a_release_is_removed_with_its_files_and_without_its_tag() {
     forge.remove_release(&held[0], &cancel).await.expect("gone already");
     assert!(scene.server.releases(PROJECT).is_empty() && scene.server.files(PROJECT).is_empty());
     assert!(scene.server.tags(PROJECT).iter().any(|(tag, _)| tag == TAG));
+    scene.findings.assert_none();
+}
+
+/// Earlier versions published a package and a release into one version, and people put files there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_removed_without_what_others_keep_in_its_version() {
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let bench = Bench::new();
+    let host = gitlab_packages(&scene, &bench.publisher);
+    let cancel = bench.publisher.cx().cancel;
+    let shared = scene.release().files[0].clone();
+    let own = ("tool.zip".to_owned(), crate::support::file_release::noise(7, 300));
+    let version = bench.version_of("app", TAG, vec![shared.clone(), own.clone()], &["latest"]);
+    assert_done(&bench.publish_elsewhere(&Bench::target(host.clone()), &version).await);
+    let by_hand = bench.version_of("app", TAG, vec![("notes.txt".to_owned(), b"by hand".to_vec())], &[]);
+    host.send(&by_hand.at(0), &by_hand.source(0), false, &cancel).await.expect("a file of somebody else");
+    // A second file of a name lies beside the first.
+    let sums = bench.version_of("app", TAG, vec![("SHA256SUMS".to_owned(), b"other".to_vec())], &[]);
+    host.send(&sums.at(0), &sums.source(0), true, &cancel).await.expect("a newer file");
+    let forge = scene.as_person();
+    let held = forge.releases(&cancel).await.expect("a list").remove(0);
+    forge.remove_release(&held, &cancel).await.expect("removed");
+    forge.remove_release(&held, &cancel).await.expect("gone already");
+    let mut left: Vec<String> = scene.server.files(PROJECT).into_iter().filter(|file| file.version == TAG).map(|file| file.name).collect();
+    left.sort();
+    let index = left.iter().find(|name| stagefreight::core::is_index_file(name)).cloned().expect("the index of the package");
+    assert_eq!(left, [shared.0.as_str(), "notes.txt", &index, "tool.zip"], "what the index names, the index, and what nobody linked to");
+    assert!(scene.server.releases(PROJECT).is_empty());
+    scene.findings.assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_whose_index_cannot_be_read_keeps_its_files() {
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let bench = Bench::new();
+    let host = gitlab_packages(&scene, &bench.publisher);
+    let cancel = bench.publisher.cx().cancel;
+    let index = stagefreight::core::index_file(TAG, COMMIT, ["x"]);
+    let later = bench.version_of("app", TAG, vec![(index, br#"{"schema_version":"2"}"#.to_vec())], &[]);
+    host.send(&later.at(0), &later.source(0), false, &cancel).await.expect("an index of a later version of ours");
+    let before = scene.server.files(PROJECT).len();
+    let forge = scene.as_person();
+    let held = forge.releases(&cancel).await.expect("a list").remove(0);
+    forge.remove_release(&held, &cancel).await.expect("removed");
+    assert!(scene.server.releases(PROJECT).is_empty());
+    assert_eq!(scene.server.files(PROJECT).len(), before, "nobody knows what it names");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_is_withdrawn_once() {
+    use stagefreight::forge::retention::{is_yanked, yank};
+    let scene = Scene::start(|options| options).await;
+    assert_done(&scene.publish_as_job().await);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let forge = scene.as_person();
+    assert!(yank(&*forge, TAG, "it loses data", &cancel).await.expect("marked"));
+    assert!(is_yanked(&scene.server.releases(PROJECT)[0].description));
+    let writes = scene.server.log().writes().len();
+    assert!(!yank(&*forge, TAG, "it loses data", &cancel).await.expect("marked already"));
+    assert_eq!(scene.server.log().writes().len(), writes);
+    assert!(yank(&*forge, TAG, "it loses much data", &cancel).await.expect("another reason"));
     scene.findings.assert_none();
 }
 

@@ -1,10 +1,11 @@
 //! Files in places that are no releases: generic packages of a real Gitea and an embedded GitLab, and a server that takes
 //! PUT.
 
-mod bench;
+pub(crate) mod bench;
 mod bucket;
 mod crash;
 mod prune;
+mod shared;
 mod shelf;
 
 use std::sync::Arc;
@@ -100,7 +101,7 @@ async fn gitea_says_what_it_cannot_do() {
     assert!(!bench.heard.all().contains(&weak) && !bench.heard.all().contains(&gitea.token), "a token was seen");
 }
 
-fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
+pub(crate) fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
     let forge = publisher.gitlab_project(&scene.server.url(), PROJECT, PERSONAL, Carrier::PrivateToken);
     Arc::new(GitlabPackages::new(forge, publisher.http.clone()))
 }

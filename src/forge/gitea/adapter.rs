@@ -45,6 +45,7 @@ impl Gitea {
             largest_asset: None,
             most_assets: None,
             tells_digests: false,
+            marks_prereleases: true,
             empty_assets: true,
             longest_notes: None,
             names: NameRules::GITEA,

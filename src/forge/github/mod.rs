@@ -87,6 +87,7 @@ impl GitHub {
             largest_asset: Some((2 << 30) - 1),
             most_assets: Some(1000),
             tells_digests: true,
+            marks_prereleases: true,
             empty_assets: false,
             longest_notes: Some(125_000),
             names: NameRules::GITHUB,

@@ -49,6 +49,7 @@ impl Gitlab {
             largest_asset: Some(LARGEST_FILE),
             most_assets: None,
             tells_digests: true,
+            marks_prereleases: false,
             // Whether an instance keeps a file without bytes depends on where it stores them.
             empty_assets: false,
             longest_notes: Some(1_000_000),
@@ -364,13 +365,12 @@ impl Forge for Gitlab {
 
     fn remove_release<'a>(&'a self, held: &'a StoredRelease, cancel: &'a CancellationToken) -> BoxFuture<'a, Result<(), ForgeError>> {
         Box::pin(async move {
+            // Its links tell which files are its own, so that is found out while it is there.
+            let going = self.goes_with(held, cancel).await?;
             let doing = format!("remove release {} of {}", held.tag, self.place);
             let answer = self.api.send(&self.api.request(Method::DELETE, self.url(&["releases", &held.tag], &[])), cancel).await?;
             self.gone(&doing, &answer)?;
-            // Its files are a package of its own.
-            let version = PackageVersion::of_id(&held.container.id);
-            let Some(package) = self.find_package(&version, cancel).await? else { return Ok(()) };
-            self.remove_package(&version.id(), &package.id.to_string(), cancel).await
+            self.take_away(going, cancel).await
         })
     }
 

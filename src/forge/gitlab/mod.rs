@@ -9,6 +9,7 @@ mod catalog;
 mod links;
 mod package;
 mod packages;
+mod removal;
 mod wire;
 
 pub use adapter::Gitlab;

@@ -31,17 +31,26 @@ impl Gitlab {
         id: u64,
         cancel: &CancellationToken,
     ) -> Result<Vec<StoredAsset>, ForgeError> {
-        let doing = format!("list the files of package {} of {}", version.id(), self.place);
-        let files: Vec<PackageFile> = self.list(&doing, &["packages", &id.to_string(), "package_files"], &[], cancel).await?;
         // Of several files of one name the newest is what a download gets.
         let mut newest: BTreeMap<String, PackageFile> = BTreeMap::new();
-        for file in files {
+        for file in self.all_package_files(version, id, cancel).await? {
             let Some(name) = file.file_name.clone() else { continue };
             if newest.get(&name).is_none_or(|known| known.id < file.id) {
                 newest.insert(name, file);
             }
         }
         Ok(newest.into_iter().map(|(name, file)| of_file(&name, &file, id, self.file_url(version, &name))).collect())
+    }
+
+    /// The same with several of one name, as GitLab keeps them.
+    pub(super) async fn all_package_files(
+        &self,
+        version: &PackageVersion,
+        id: u64,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<PackageFile>, ForgeError> {
+        let doing = format!("list the files of package {} of {}", version.id(), self.place);
+        self.list(&doing, &["packages", &id.to_string(), "package_files"], &[], cancel).await
     }
 
     /// Every version of a package.

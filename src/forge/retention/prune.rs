@@ -52,13 +52,15 @@ async fn remove(forge: &dyn Forge, decision: &Decision, with_tags: bool, cancel:
     let release = &decision.release;
     // Between the look and now somebody may have changed it; what is not ours any more stays.
     let now = forge.releases_of(&release.tag, cancel).await?;
-    if let Some(current) = now.iter().find(|current| current.container == release.container)
+    let current = now.iter().find(|current| current.container == release.container);
+    if let Some(current) = current
         && !crate::forge::notes::is_marked(&current.notes)
     {
         let text = format!("release {} of {} lost our marker since it was looked at", release.tag, forge.place());
         return Err(ForgeError::new(ForgeErrorKind::Conflict, text).hint("somebody took it over; it stays"));
     }
-    forge.remove_release(release, cancel).await?;
+    // What it links to by now is what goes with it.
+    forge.remove_release(current.unwrap_or(release), cancel).await?;
     if with_tags && release.is_visible() {
         forge.remove_tag(&release.tag, cancel).await?;
     }

@@ -1,5 +1,5 @@
-//! Marking a release that nobody should take: a banner above its notes, and the pre-release mark, which takes it out of
-//! "latest" everywhere. Its files stay: who depends on them by digest still gets them.
+//! Marking a release that nobody should take: a banner above its notes, and, where the forge has it, the pre-release mark,
+//! which takes it out of "latest". Its files stay: who depends on them by digest still gets them.
 
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +48,7 @@ pub async fn yank(forge: &dyn Forge, tag: &str, reason: &str, cancel: &Cancellat
         return Err(ForgeError::new(ForgeErrorKind::NotFound, text).hint("a draft is seen by nobody; remove it with `release prune`"));
     };
     let notes = yanked_notes(&held.notes, reason);
-    if notes == held.notes && held.prerelease {
+    if notes == held.notes && (held.prerelease || !forge.rules().marks_prereleases) {
         return Ok(false);
     }
     let spec = ReleaseSpec {

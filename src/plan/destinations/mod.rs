@@ -92,6 +92,7 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
         }
     }
     catalog::need_releases(&placement.destinations)?;
+    packages::keep_off_releases(&placement)?;
     Ok(placement)
 }
 

@@ -6,12 +6,12 @@ use serde_json::json;
 use super::super::Inputs;
 use super::super::files::FileStep;
 use super::super::template::Scope;
-use super::super::types::{PlannedDestination, WrittenRequirements};
+use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
 use super::files_home::{FilesHome, files_home};
 use super::release::{assets_of, check_names};
-use super::{Entry, Found};
-use crate::config::{FilesPlace, FilesPublish, TagPolicy};
-use crate::core::{Rendition, index_file, is_index_file};
+use super::{Entry, Found, Placement};
+use crate::config::{FilesPlace, FilesPublish, ForgeProvider, TagPolicy};
+use crate::core::{Rendition, index_file, is_index_file, release_package};
 use crate::error::{Error, Result};
 
 /// Longest version or directory that every place keeps.
@@ -106,6 +106,40 @@ pub(super) fn fan_out(
         });
     }
     Ok(found)
+}
+
+/// GitLab keeps the files of a release in a version of a package. An entry that put its own there, or a pointer, would share
+/// them with the release: they would be sent at the same time, and go with it.
+pub(super) fn keep_off_releases(placement: &Placement) -> Result<()> {
+    let at = |destination: &PlannedDestination| placement.targets.iter().find(|target| target.name == destination.target);
+    let is_gitlab = |target: &PlannedTarget| {
+        [ForgeProvider::Gitlab, ForgeProvider::EmbeddedGitlab].iter().any(|provider| provider.name() == target.provider)
+    };
+    let project = |target: &PlannedTarget| target.settings.as_ref().and_then(|settings| settings["project"].as_str()).map(str::to_owned);
+    let is = |destination: &PlannedDestination, kinds: [&str; 2]| kinds.contains(&destination.kind.as_str());
+    for release in placement.destinations.iter().filter(|one| is(one, ["release", "release_rolling"])) {
+        if !at(release).is_some_and(is_gitlab) {
+            continue;
+        }
+        let (package, version) = release_package(&release.path, &release.tag);
+        let directory = format!("{package}/{version}");
+        let shares = |other: &&PlannedDestination| {
+            is(other, ["package_index", "package_pointer"])
+                && (&other.host, &other.path) == (&release.host, &directory)
+                && at(other).and_then(project).as_ref() == Some(&release.path)
+        };
+        if let Some(other) = placement.destinations.iter().find(shares) {
+            let (one, tag) = (&other.publish, &release.tag);
+            let text = format!(
+                "publish `{one}` and publish `{}` would both put files into version {version} of package {package} at {}/{}",
+                release.publish, release.host, release.path
+            );
+            return Err(Error::usage(text).hint(format!(
+                "GitLab keeps the files of release {tag} there: choose another `package`, `version` or alias for `{one}`, such as `package: {package}-files`"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A part of a path that every place keeps as it is; a directory may have several.

@@ -147,7 +147,8 @@ async fn a_removal_that_broke_off_is_finished() {
     assert_eq!(host().look(&at, &cancel).await.expect("a look"), None);
 }
 
-fn publish(workspace: Workspace, tag: &str) -> Workspace {
+/// Publishes another version.
+pub(super) fn publish(workspace: Workspace, tag: &str) -> Workspace {
     workspace.sf.write("a", tag);
     workspace.sf.commit("feat: more");
     workspace.sf.git_run(&["tag", tag]);
