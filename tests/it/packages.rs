@@ -5,7 +5,7 @@ pub(crate) mod bench;
 mod bucket;
 mod crash;
 mod prune;
-mod shared;
+mod prune_places;
 mod shelf;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 pub(in crate::cli) mod prune;
 mod repos;
+mod shelf;
 pub(in crate::cli) mod yank;
 
 pub(in crate::cli) use repos::target_of;
@@ -40,7 +41,7 @@ pub enum ReleaseCommand {
     Verify(ReleaseVerifyArgs),
     /// Mark a published release as withdrawn; nothing is deleted
     Yank(yank::ReleaseYankArgs),
-    /// Show which old releases and forgotten drafts would go; with --apply, remove them
+    /// Show which old releases, old versions of packages and in buckets, and forgotten drafts would go; with --apply, remove them
     Prune(prune::ReleasePruneArgs),
 }
 

@@ -28,6 +28,8 @@ pub struct Policy {
     pub keep_yearly: u32,
     /// Tags and versions that stay whatever their age.
     pub protect: Vec<Regex>,
+    /// Why nothing goes, whatever the counts are: an entry that publishes there takes nothing away.
+    pub keeps_all: Option<String>,
 }
 
 /// What becomes of one release or version.
@@ -56,6 +58,11 @@ impl Decision {
 }
 
 impl Policy {
+    /// Nothing goes, and the text says why.
+    pub fn keeping_all(why: impl Into<String>) -> Self {
+        Self { keeps_all: Some(why.into()), ..Self::default() }
+    }
+
     /// What both keep.
     #[must_use]
     pub fn or(mut self, other: &Self) -> Self {
@@ -65,11 +72,17 @@ impl Policy {
         self.keep_monthly = self.keep_monthly.max(other.keep_monthly);
         self.keep_yearly = self.keep_yearly.max(other.keep_yearly);
         self.protect.extend(other.protect.iter().cloned());
+        self.keeps_all = self.keeps_all.or_else(|| other.keeps_all.clone());
         self
     }
 
     /// Does it take anything away but drafts that were left behind?
     pub fn is_active(&self) -> bool {
+        self.keeps_all.is_none() && self.has_rules()
+    }
+
+    /// Does anything say what goes, whether or not something else keeps it?
+    pub fn has_rules(&self) -> bool {
         [self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly, self.keep_yearly].iter().any(|count| *count > 0)
     }
 }
@@ -158,7 +171,10 @@ fn excepted(item: &Item, policy: &Policy) -> Option<Fate> {
     if policy.protect.iter().any(|pattern| names().any(|name| pattern.is_match(name))) {
         return Some(Fate::Stays("it is protected".to_owned()));
     }
-    (!policy.is_active()).then(|| Fate::Stays("no rule takes anything away".to_owned()))
+    if !policy.has_rules() {
+        return Some(Fate::Stays("no rule takes anything away".to_owned()));
+    }
+    policy.keeps_all.clone().map(Fate::Stays)
 }
 
 /// What is decided of a release whatever the others and the rules are.
@@ -273,6 +289,21 @@ mod tests {
         let protect = vec![Regex::new("^v2").expect("pattern")];
         assert_eq!(going(&all, &Policy { keep_last: 1, protect, ..Policy::default() }), ["v1.0.0"]);
         assert!(going(&all, &Policy::default()).is_empty(), "no policy, nothing goes");
+    }
+
+    #[test]
+    fn who_keeps_everything_is_the_most_generous() {
+        let all = ["v3.0.0", "v2.0.0", "v1.0.0"].map(|tag| published(tag, "2026-03-01T00:00:00Z"));
+        let (two, one) = (Policy { keep_last: 2, ..Policy::default() }, Policy { keep_last: 1, ..Policy::default() });
+        assert_eq!(going(&all, &one.clone().or(&two)), ["v1.0.0"]);
+        let kept = Policy::keeping_all("`nightly` says so");
+        for both in [one.clone().or(&kept), kept.clone().or(&one)] {
+            assert!(!both.is_active() && both.has_rules());
+            let now = Timestamp::parse("2026-11-21T12:00:00Z").expect("time");
+            let fates: Vec<Fate> = decide(&all, &both, now).into_iter().map(|decision| decision.fate).collect();
+            assert_eq!(fates, vec![Fate::Stays("`nightly` says so".to_owned()); 3]);
+        }
+        assert!(!kept.has_rules(), "without a rule nobody asks why");
     }
 
     #[test]

@@ -98,6 +98,12 @@ fn which_releases_stay_is_said_in_the_config() {
     pair.config(&protected);
     let kept = pair.workspace.run(&["release", "prune", "--repo", "home", "--output", "json"], 0).json();
     assert_eq!(kept["removed"], 0, "{kept:#}");
+    // Another entry that releases there and has no rule keeps what is there.
+    pair.config(&format!("{KEEPS_ONE}  nightly: {{ kind: release, repos: home, tag: \"dev-{{sha:8}}\", archives: [pack] }}\n"));
+    let kept = pair.workspace.run(&["release", "prune", "--repo", "home", "--apply", "--output", "json"], 0).json();
+    assert_eq!(kept["removed"], 0, "{kept:#}");
+    let why = kept["releases"][0]["why"].as_str().expect("why");
+    assert!(why.contains("publish `nightly` keeps everything here"), "{why}");
     pair.config(KEEPS_ONE);
     pair.workspace.run(&["release", "prune", "--repo", "home", "--apply"], 0);
     assert_eq!(pair.count(&pair.home), 1);

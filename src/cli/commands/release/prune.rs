@@ -1,5 +1,5 @@
-//! `stagefreight release prune`: which old releases, versions of packages and forgotten drafts would go, and with `--apply`,
-//! going.
+//! `stagefreight release prune`: which old releases, versions of packages and in buckets, and forgotten drafts would go, and
+//! with `--apply`, going.
 
 use clap::Args;
 use regex::Regex;
@@ -16,7 +16,7 @@ use crate::report::Table;
 /// Options of prune.
 #[derive(Debug, Args)]
 pub struct ReleasePruneArgs {
-    /// Only this repository of the config; may be repeated [default: all]
+    /// Only this repository of the config, its releases and packages; may be repeated [default: all, and buckets]
     #[arg(long, value_name = "ID")]
     pub repo: Vec<String>,
     /// Keep the newest so many of each group (`v…`, `cli/v…`, `v…-rc…`); any `--keep-…` is instead of the config's `retention`
@@ -123,7 +123,7 @@ pub(super) fn run(session: &Session, args: &ReleasePruneArgs) -> Result<()> {
         keep_weekly: args.keep_weekly,
         keep_monthly: args.keep_monthly,
         keep_yearly: args.keep_yearly,
-        protect: Vec::new(),
+        ..Policy::default()
     };
     let asked = of_config(session, &args.repo)?;
     let packages = packages_of_config(session, &args.repo)?;
@@ -146,7 +146,7 @@ pub(super) fn run(session: &Session, args: &ReleasePruneArgs) -> Result<()> {
         for package in &packages {
             let policy = policy(&package.policy);
             // Versions are no drafts: without a rule none of them goes, and nobody needs to be asked.
-            if policy.is_active() {
+            if policy.has_rules() {
                 let decisions = look_at_package(&*package.host, &package.package, &policy, cancel).await?;
                 versions.push((package, policy, decisions));
             }
@@ -176,12 +176,21 @@ pub(super) fn run(session: &Session, args: &ReleasePruneArgs) -> Result<()> {
             }
         }
         for (package, policy, decisions) in versions {
-            let done =
-                if args.apply { remove_versions(&*package.host, &package.package, &policy, &decisions, cancel).await? } else { Vec::new() };
+            let done = if args.apply {
+                remove_versions(&*package.host, &package.package, &policy, &decisions, cancel).await
+            } else {
+                Ok(Vec::new())
+            };
             for decision in &decisions {
-                let outcome = done.iter().find(|outcome| outcome.directory == decision.version.directory);
-                let (state, why) =
-                    pruned.count(&decision.fate, outcome.map(|outcome| outcome.failure.clone().map_or(Ok(()), Err)), &mut worst);
+                let outcome = match &done {
+                    Ok(done) => {
+                        let outcome = done.iter().find(|outcome| outcome.directory == decision.version.directory);
+                        outcome.map(|outcome| outcome.failure.clone().map_or(Ok(()), Err))
+                    }
+                    // It could not be looked at again, and nothing of it was removed. What went before is told all the same.
+                    Err(error) => Some(Err(error.clone())),
+                };
+                let (state, why) = pruned.count(&decision.fate, outcome, &mut worst);
                 pruned.packages.push(PrunedPackage {
                     repo: package.id.clone(),
                     path: decision.version.directory.clone(),
@@ -219,7 +228,10 @@ impl ReleasePrune {
         if let Some(Err(error)) = outcome {
             self.failed += 1;
             let message = error.message.clone();
-            worst.get_or_insert_with(|| Error::from(error));
+            let error = Error::from(error);
+            if worst.as_ref().is_none_or(|known| known.kind().worse(error.kind()) != known.kind()) {
+                *worst = Some(error);
+            }
             return ("failed", message);
         }
         self.removed += 1;

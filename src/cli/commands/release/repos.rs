@@ -1,11 +1,12 @@
 //! The repositories a command is about, as forges that can be asked.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regex::Regex;
 
+use super::shelf::Shelf;
 use crate::cli::session::Session;
 use crate::cli::wire::target_of_plan;
 use crate::cli::{forges, load};
@@ -16,7 +17,7 @@ use crate::forge::retention::Policy;
 use crate::forge::{Forge, Forges};
 use crate::manifest::DestinationTarget;
 use crate::names;
-use crate::plan::files_home;
+use crate::plan::{FilesHome, files_home};
 
 /// A repository of the config and its forge.
 pub(super) struct Asked {
@@ -47,7 +48,12 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
     let mut opened = Forges::new(&session.world, session.events.clone());
     let chosen = config.repos.values().filter(|repo| named.is_empty() || named.contains(&repo.id));
     let mut asked = Vec::new();
+    let mut known = BTreeSet::new();
     for repo in chosen {
+        // A project that has two names here has its releases once.
+        if !known.insert(project_of(&config, repo)) {
+            continue;
+        }
         if is_embedded(&config, &repo.id) {
             return Err(Error::usage(format!(
                 "repository `{}` is on a forge of our own, which only runs while something is published",
@@ -56,46 +62,68 @@ pub(super) fn of_config(session: &Session, named: &[String]) -> Result<Vec<Asked
             .hint(format!("name others with --repo; its releases go with {}", names::path::REHEARSAL)));
         }
         let target = opened.releases(&target_of(&config, repo)?, &session.directory, None)?;
-        asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()), policy: policy_of(&config, &repo.id)? });
+        asked.push(Asked { id: repo.id.clone(), forge: Arc::clone(target.forge()), policy: policy_of(&config, repo)? });
     }
     Ok(asked)
+}
+
+/// What entries at one shelf say together.
+struct Shared {
+    /// The first of them, its place and directory there.
+    first: (String, FilesHome, String),
+    /// The repositories they name.
+    repos: Vec<String>,
+    policy: Policy,
 }
 
 /// Packages of the repositories that were named; of all, and in buckets too, when none was. Asks nothing yet.
 pub(super) fn packages_of_config(session: &Session, named: &[String]) -> Result<Vec<AskedPackage>> {
     let config = load::config(session)?;
-    let mut opened = Forges::new(&session.world, session.events.clone());
-    let mut asked: BTreeMap<(String, String), AskedPackage> = BTreeMap::new();
+    let mut shelves: BTreeMap<Shelf, Shared> = BTreeMap::new();
+    let mut varying: Vec<(Shelf, &str)> = Vec::new();
     for publish in config.publish.values() {
         let PublishKind::Files(kind) = &publish.kind else { continue };
-        let id = match &kind.place {
-            // It lists nothing, so nothing there can be taken away.
-            FilesPlace::Server { .. } => continue,
-            FilesPlace::Repo(repo) => repo,
-            FilesPlace::Bucket { .. } => &publish.id,
+        let repo = match &kind.place {
+            FilesPlace::Repo(repo) if is_embedded(&config, repo) => continue,
+            FilesPlace::Repo(repo) => Some(repo.clone()),
+            FilesPlace::Bucket { .. } | FilesPlace::Server { .. } => None,
         };
-        if (!named.is_empty() && !named.contains(id)) || is_embedded(&config, id) {
-            continue;
-        }
         let home = files_home(&config, &publish.id, &kind.place)?;
-        let package = kind.directory.clone().unwrap_or(home.directory);
+        let directory = kind.directory.clone().unwrap_or_else(|| home.directory.clone());
+        // A server lists nothing, so nothing there can be taken away.
+        let Some(shelf) = Shelf::of(&config, &kind.place, &directory) else { continue };
         // A directory that differs from run to run is none that versions lie beside each other in.
-        if package.contains('{') {
+        if directory.contains('{') {
+            varying.push((shelf, &publish.id));
             continue;
         }
-        let policy = kind.retention.as_ref().map_or_else(|| Ok(Policy::default()), |rules| rules_of(&config, rules))?;
-        match asked.entry((home.target.name.clone(), package.clone())) {
+        let policy = own_policy(&config, &publish.id, kind.retention.as_ref())?;
+        let id = repo.clone().unwrap_or_else(|| publish.id.clone());
+        match shelves.entry(shelf) {
             Entry::Occupied(mut known) => {
-                let both = std::mem::take(&mut known.get_mut().policy).or(&policy);
-                known.get_mut().policy = both;
+                let known = known.get_mut();
+                known.policy = std::mem::take(&mut known.policy).or(&policy);
+                known.repos.extend(repo);
             }
             Entry::Vacant(free) => {
-                let target = opened.packages(&target_of_plan(&home.target), &session.directory, None)?;
-                free.insert(AskedPackage { id: id.clone(), host: Arc::clone(target.host()), package, policy });
+                free.insert(Shared { first: (id, home, directory), repos: repo.into_iter().collect(), policy });
             }
         }
     }
-    Ok(asked.into_values().collect())
+    let mut opened = Forges::new(&session.world, session.events.clone());
+    let mut asked = Vec::new();
+    for (shelf, Shared { first: (id, home, package), repos, mut policy }) in shelves {
+        if !named.is_empty() && !repos.iter().any(|repo| named.contains(repo)) {
+            continue;
+        }
+        for (_, entry) in varying.iter().filter(|(varies, _)| varies.may_be(&shelf)) {
+            policy =
+                policy.or(&Policy::keeping_all(format!("publish `{entry}` keeps everything here: its directory differs from run to run")));
+        }
+        let target = opened.packages(&target_of_plan(&home.target), &session.directory, None)?;
+        asked.push(AskedPackage { id, host: Arc::clone(target.host()), package, policy });
+    }
+    Ok(asked)
 }
 
 /// Is the repository on a forge of our own?
@@ -110,20 +138,44 @@ fn check_named(config: &Config, named: &[String]) -> Result<()> {
     Err(Error::usage(format!("repo `{unknown}` is not defined")).hint(format!("repositories here: {}", known.join(", "))))
 }
 
-/// Where several entries release to one repository, the more generous rule counts.
-fn policy_of(config: &Config, repo: &str) -> Result<Policy> {
+/// Where several entries release to one project, the more generous rule counts.
+fn policy_of(config: &Config, repo: &Repo) -> Result<Policy> {
     let mut policy = Policy::default();
     for publish in config.publish.values() {
         let PublishKind::Release(release) = &publish.kind else { continue };
-        let Some(rules) = release.retention.as_ref().filter(|_| release.repos.iter().any(|id| id == repo)) else { continue };
-        policy = policy.or(&rules_of(config, rules)?);
+        let releases_here = |id: &String| config.repos.get(id).is_some_and(|other| project_of(config, other) == project_of(config, repo));
+        if !release.repos.iter().any(releases_here) {
+            continue;
+        }
+        policy = policy.or(&own_policy(config, &publish.id, release.retention.as_ref())?);
         // Releases that move are one for ever.
         for rolling in &release.rolling {
-            let any = pattern(r"\\\{[^{}]*\\\}")?.replace_all(&regex::escape(&rolling.template), ".+").into_owned();
-            policy.protect.push(pattern(&format!("^{any}$"))?);
+            policy.protect.push(matching(&rolling.template)?);
         }
     }
     Ok(policy)
+}
+
+/// Where a repository is, whatever it is called here.
+fn project_of<'a>(config: &'a Config, repo: &'a Repo) -> (&'a str, &'a str) {
+    // A forge that is not defined is its own place.
+    (config.forges.get(&repo.forge).map_or(repo.forge.as_str(), |forge| forge.url.as_str()), &repo.project)
+}
+
+/// What one entry says. Without a rule that takes something away, it keeps everything where it publishes.
+fn own_policy(config: &Config, publish: &str, rules: Option<&ReleaseRetention>) -> Result<Policy> {
+    let policy = rules.map_or_else(|| Ok(Policy::default()), |rules| rules_of(config, rules))?;
+    if policy.has_rules() {
+        return Ok(policy);
+    }
+    let why = format!("publish `{publish}` keeps everything here: it has no `retention` that takes anything away");
+    Ok(policy.or(&Policy::keeping_all(why)))
+}
+
+/// What a template may come to.
+pub(super) fn matching(template: &str) -> Result<Regex> {
+    let any = pattern(r"\\\{[^{}]*\\\}")?.replace_all(&regex::escape(template), ".+").into_owned();
+    pattern(&format!("^{any}$"))
 }
 
 fn rules_of(config: &Config, rules: &ReleaseRetention) -> Result<Policy> {
@@ -138,6 +190,7 @@ fn rules_of(config: &Config, rules: &ReleaseRetention) -> Result<Policy> {
         keep_monthly: rules.keep_monthly,
         keep_yearly: rules.keep_yearly,
         protect: protect.collect::<Result<_>>()?,
+        keeps_all: None,
     })
 }
 
