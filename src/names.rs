@@ -54,6 +54,18 @@ pub mod path {
     pub const BUILDER: &str = ".stagefreight/runtime/docker/builder.json";
 }
 
+/// Files that are added to releases.
+pub mod release {
+    /// Digests of everything a release has, in the form of `sha256sum`.
+    pub const SUMS: &str = "SHA256SUMS";
+    /// References and digests of the images that are published with it.
+    pub const IMAGES: &str = "image-digests.txt";
+    /// Script that installs what it has.
+    pub const INSTALL: &str = "install.sh";
+    /// What review verified of it.
+    pub const VERIFICATION: &str = "verification.json";
+}
+
 /// Labels on images we build.
 pub mod label {
     /// Commit the image was built from (OCI annotations).

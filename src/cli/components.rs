@@ -1,19 +1,25 @@
 //! Components of a GitLab project: read where the plan is made, told apart by their digest where it is written down.
 
 use super::session::Session;
-use crate::config::{COMPONENT_DIR, Config, MAX_BYTES, PublishKind, component_name};
+use crate::config::{COMPONENT_DIR, Config, MAX_BYTES, Publish, PublishKind, component_name};
 use crate::error::{Error, Result};
 use crate::forge::catalog::{CatalogSettings, KIND};
 use crate::fs::Beneath;
 use crate::manifest::Destination;
-use crate::plan::ComponentFile;
+use crate::plan::{ComponentFile, chooses};
 
-/// Most files that are read; more than GitLab takes.
+/// Most files that are read; more than GitLab takes of a project.
 const MOST: usize = 200;
 
-/// Every file where GitLab looks for components, where an entry is about them. Never through a link: GitLab follows none.
+/// Every file where GitLab looks for components, where an entry is about them; those that one chooses are read. Never
+/// through a link: GitLab follows none.
 pub fn read(session: &Session, config: &Config) -> Result<Vec<ComponentFile>> {
-    if !config.publish.values().any(|publish| matches!(publish.kind, PublishKind::Component(_))) {
+    let of_entry = |publish: &Publish| match &publish.kind {
+        PublishKind::Component(kind) => Some(kind.spec_files.clone()),
+        _ => None,
+    };
+    let wanted: Vec<Vec<String>> = config.publish.values().filter_map(of_entry).collect();
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let unreadable = |error: crate::core::PathError| {
@@ -28,6 +34,7 @@ pub fn read(session: &Session, config: &Config) -> Result<Vec<ComponentFile>> {
         Err(error) => return Err(unreadable(error)),
     };
     let mut files = Vec::new();
+    let mut chosen = 0;
     for name in directory.names().map_err(unreadable)? {
         let own = if name.strip_suffix(".yml").is_some() {
             name
@@ -45,8 +52,15 @@ pub fn read(session: &Session, config: &Config) -> Result<Vec<ComponentFile>> {
             session.events.warn(format!("{} is no component to GitLab", path.escape_debug()), Some(hint));
             continue;
         }
-        if files.len() == MOST {
-            return Err(Error::usage(format!("{COMPONENT_DIR}/ has more than {MOST} components")).hint("divide them between projects"));
+        if !wanted.iter().any(|patterns| chooses(patterns, &path)) {
+            // Where it lies is said to those who look for it.
+            files.push(ComponentFile { path, text: Err("is chosen by no entry".to_owned()) });
+            continue;
+        }
+        chosen += 1;
+        if chosen > MOST {
+            return Err(Error::usage(format!("more than {MOST} components of {COMPONENT_DIR}/ would be published"))
+                .hint("divide them between projects, or choose some with `spec_files`"));
         }
         let text = directory.read(&own, MAX_BYTES as u64).map_err(|error| format!("cannot be read: {error}"));
         let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned()));

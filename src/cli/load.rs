@@ -2,13 +2,15 @@
 
 use super::session::Session;
 use crate::config::{self, Config, ConfigErrors, Warning};
+use crate::core::Digest;
 use crate::error::{Error, Result};
+use crate::review::ConfigRead;
 use crate::{ci, fs};
 
 /// What reading the config came to.
 pub enum Loaded {
-    /// A valid file.
-    File(Config, Vec<Warning>),
+    /// A valid file, and the digest of its bytes.
+    File(Config, Vec<Warning>, Digest),
     /// A file with problems.
     Broken(ConfigErrors),
     /// No file; the repository says enough.
@@ -18,27 +20,36 @@ pub enum Loaded {
 /// The checked config. Problems of the file are one error of kind usage that shows all of them; warnings go to the
 /// session's events.
 pub fn config(session: &Session) -> Result<Config> {
+    checked(session).map(|(config, _)| config)
+}
+
+fn checked(session: &Session) -> Result<(Config, Option<ConfigRead>)> {
     match read(session)? {
-        Loaded::File(config, warnings) => {
+        Loaded::File(config, warnings, digest) => {
             warn(session, &warnings);
-            Ok(config)
+            Ok((config, Some(ConfigRead { path: file_name(session), sha256: digest.hex().to_owned() })))
         }
         Loaded::Broken(errors) => {
             warn(session, &errors.warnings);
             Err(errors.into())
         }
-        Loaded::Assumed(config) => Ok(config),
+        Loaded::Assumed(config) => Ok((config, None)),
     }
 }
 
 /// The same where nothing need be built: without a file, and without a Dockerfile to assume one from, the empty config.
 pub fn config_or_none(session: &Session) -> Result<Config> {
+    config_read(session).map(|(config, _)| config)
+}
+
+/// The same, with the file it was read from.
+pub fn config_read(session: &Session) -> Result<(Config, Option<ConfigRead>)> {
     if session.config_named || fs::exists(&session.config) {
-        return config(session);
+        return checked(session);
     }
     match read(session) {
-        Ok(Loaded::Assumed(config)) => Ok(config),
-        _ => Ok(Config { assumed: true, ..Config::default() }),
+        Ok(Loaded::Assumed(config)) => Ok((config, None)),
+        _ => Ok((Config { assumed: true, ..Config::default() }, None)),
     }
 }
 
@@ -58,7 +69,7 @@ pub fn read(session: &Session) -> Result<Loaded> {
         Error::usage(error.to_string()).hint("a config is a text file of at most 1 MiB; check --config and its permissions")
     })?;
     Ok(match config::load_bytes(&bytes, &file_name(session)) {
-        Ok((config, warnings)) => Loaded::File(config, warnings),
+        Ok((config, warnings)) => Loaded::File(config, warnings, Digest::of(&bytes)),
         Err(errors) => Loaded::Broken(errors),
     })
 }

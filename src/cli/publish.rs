@@ -13,7 +13,7 @@ use super::placed::{Ended, placements};
 use super::releases;
 use super::rendered::{AtHand, Workshop};
 use super::session::Session;
-use super::verification;
+use super::verification::{self, Evidence};
 use super::wire::Wiring;
 use crate::core::{Digest, Timestamp};
 use crate::error::{Error, Kind, Result};
@@ -54,6 +54,7 @@ pub struct Published {
 struct Inputs {
     outputs: OutputsManifest,
     destinations: Destinations,
+    evidence: Vec<Evidence>,
 }
 
 /// Runs publish and writes `published.json` and `placements.json`, also when destinations fail or the run is
@@ -62,9 +63,12 @@ pub async fn publish(session: &Session, options: &Options, run_id: &str) -> Resu
     let started = Instant::now();
     let started_at = session.world.clock.now();
     let approved = read_inputs(session)?;
-    let Inputs { outputs, destinations } = approved.get();
+    let Inputs { outputs, destinations, evidence } = approved.get();
     let chosen = choose(&destinations.destinations, options)?;
     let _lock = take_lock(&session.directory)?;
+    if !options.dry_run {
+        verification::write(session, evidence)?;
+    }
     let wiring = Wiring::of_destinations(session, destinations).await?;
     let mut workshop = Workshop::new(ContentStore::new(&session.directory), session.path(names::path::ROOT));
     let sent: Vec<&Destination> = of_chosen(&destinations.destinations, &chosen).filter(|_| !options.dry_run).collect();
@@ -116,8 +120,12 @@ fn read_inputs(session: &Session) -> Result<Approved<Inputs>> {
     let review_bytes = files::need(workspace, names::path::REVIEW, "review")?;
     let outputs = files::outputs(&outputs_bytes)?;
     let destinations: Destinations = files::parse(names::path::DESTINATIONS, &destinations_bytes, DESTINATIONS_SCHEMA_VERSION)?;
-    let approved = Approved::check(Inputs { outputs, destinations }, &outputs_bytes, &destinations_bytes, &review_bytes)?;
-    approved.extended(|inputs, verified| verification::attach(session, &mut inputs.destinations, verified, true))
+    let approved =
+        Approved::check(Inputs { outputs, destinations, evidence: Vec::new() }, &outputs_bytes, &destinations_bytes, &review_bytes)?;
+    approved.extended(|inputs, approval| {
+        inputs.evidence = verification::attach(&mut inputs.destinations, approval)?;
+        Ok(())
+    })
 }
 
 // Which destinations this run is about. A name that matches nothing is a typo, not a wish.

@@ -77,7 +77,7 @@ fn verified(session: &Session, destinations: &mut Destinations, bytes: &[u8]) ->
     let read = |name: &str| files::need(&session.directory, name, "review");
     let (Ok(outputs), Ok(review)) = (read(names::path::OUTPUTS), read(names::path::REVIEW)) else { return Ok(()) };
     match Approved::check(destinations, &outputs, bytes, &review) {
-        Ok(approved) => approved.extended(|inputs, verified| verification::attach(session, inputs, verified, false)).map(drop),
+        Ok(approved) => approved.extended(|inputs, approval| verification::attach(inputs, approval).map(drop)).map(drop),
         Err(_) => Ok(()),
     }
 }

@@ -17,14 +17,9 @@ use crate::forge::{Provider, ReleaseLink};
 use crate::fs;
 use crate::manifest::Destination;
 use crate::names;
+use crate::names::release::{IMAGES, SUMS};
 use crate::plan::{Making, PlannedTarget};
 use crate::publish::{After, Step, StepName};
-
-/// Digests of everything a release has, in the form of `sha256sum`.
-const SUMS: &str = "SHA256SUMS";
-
-/// References and digests of the images that are published with it.
-const IMAGES: &str = "image-digests.txt";
 
 /// The most entries a list in the notes has; the files themselves have all of them.
 const MOST_TOLD: usize = 200;
@@ -184,7 +179,7 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         let script = Script { title: &title, base: &making.downloads, files: install };
         assets.push(write(session, &directory, &rules.kept(install::NAME), &script.text())?);
     }
-    let verification = making.attestations.then(|| rules.kept(verification::NAME));
+    let verification = making.verification.then(|| rules.kept(verification::NAME));
     unique(release, &assets, verification.as_deref())?;
     if making.checksums && !assets.is_empty() {
         let mut lines: Vec<String> = assets.iter().map(|asset| format!("{}  {}\n", asset.sha256.hex(), asset.name)).collect();

@@ -27,7 +27,7 @@ const MAX_CONFIG: u64 = 8 * 1024 * 1024;
 /// Runs review and writes `review.json`, also when it refuses.
 pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
     let workspace = &session.directory;
-    let config = load::config_or_none(session)?;
+    let (config, read) = load::config_read(session)?;
     let outputs_bytes = files::need(workspace, names::path::OUTPUTS, "perform")?;
     let destinations_bytes = files::need(workspace, names::path::DESTINATIONS, "perform")?;
     let outputs = files::outputs(&outputs_bytes)?;
@@ -49,6 +49,7 @@ pub fn review(session: &Session, expected: &Expected) -> Result<Approval> {
         pipeline,
         expected_commit: expected.commit.as_deref(),
         expected_pipeline: expected.pipeline.as_deref(),
+        config: read.as_ref(),
         artifacts: &artifacts,
     };
     let approval = judge(&config.security, &subject, session.world.clock.now());

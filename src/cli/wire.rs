@@ -88,11 +88,7 @@ impl Wiring {
         let registries = Registries::new(&session.world, session.events.clone())?;
         let (mut forges, mut started) = (Forges::new(&session.world, session.events.clone()), Started::default());
         for target in described {
-            // The name becomes a directory; destinations.json comes from another job.
-            if target.name.contains('/') || target.name.starts_with('.') {
-                return Err(Error::failed(format!("target name `{}` is not one that a config can have", target.name))
-                    .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS)));
-            }
+            check_target_name(&target.name)?;
             if target.kind == "remote" {
                 // One for all: adapters are started at one pace.
                 let host = match &remotes_host {
@@ -243,6 +239,15 @@ pub async fn lease(session: &Session, settings: &BuilderSettings, repository: &s
     })?;
     session.events.detail(format!("builder {} {}, driver {}", lease.name(), lease.action().name(), lease.driver().name()));
     Ok(lease)
+}
+
+/// The name of a target becomes a directory, and `destinations.json` comes from another job.
+pub fn check_target_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        return Err(Error::failed(format!("target name `{}` is not one that a config can have", name.escape_debug()))
+            .hint(format!("{} must not be edited; run perform again", names::path::DESTINATIONS)));
+    }
+    Ok(())
 }
 
 /// Where an embedded registry keeps its data.

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::core::Digest;
 
 /// What it is called.
-pub const NAME: &str = "install.sh";
+pub const NAME: &str = crate::names::release::INSTALL;
 
 /// What one segment of an address keeps (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

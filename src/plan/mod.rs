@@ -21,7 +21,7 @@ mod types;
 mod version;
 mod when;
 
-pub use destinations::{FilesHome, Installable, Making, files_home};
+pub use destinations::{FilesHome, Installable, Making, chooses, files_home};
 pub use files::{ArchiveStep, CommandStep, FileStep, PackedFile, PlannedOutput, PlannedWorkplace, ProgramStep, StagedFile, StepWork};
 pub use fingerprint::clean as clean_path;
 pub use inputs::{ComponentFile, DockerfileFacts, Inputs, Surroundings};

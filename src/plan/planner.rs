@@ -6,6 +6,7 @@ use super::types::{Plan, SCHEMA_VERSION};
 use super::{builds, destinations, fingerprint, refs, version};
 use crate::core::Timestamp;
 use crate::error::Result;
+use crate::names::release as added;
 
 /// Computes the plan. Equal inputs give an equal plan; only templates with a date look at the time.
 ///
@@ -35,6 +36,10 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan> {
     let scope = Scope { version: Some(&version), ..unversioned };
     let (steps, files) = builds::steps(inputs, &scope, source_date)?;
     let placed = destinations::place(inputs, &scope, &files)?;
+    if destinations::without_verification(&placed.destinations) {
+        let text = format!("releases get no {}: of files that differ from the commit it would tell nothing", added::VERIFICATION);
+        warnings.push(text);
+    }
     let mut plan = Plan {
         schema_version: SCHEMA_VERSION.to_owned(),
         fingerprint: String::new(),

@@ -26,6 +26,29 @@ pub struct Approval {
     pub verified: Vec<String>,
     /// Everything that was found.
     pub findings: Vec<Finding>,
+    /// What review went by. Absent where a version of this program reviewed that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+}
+
+/// What review went by, beside the outputs themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Basis {
+    /// The config whose `security` was applied; null: there was none, and what holds without one was applied.
+    pub config: Option<ConfigRead>,
+    /// The commit of the outputs was compared with that the pipeline runs for. False where no CI says which that is.
+    pub commit_compared: bool,
+}
+
+/// A config, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigRead {
+    /// Where it lay: relative to the workspace where it is inside.
+    pub path: String,
+    /// SHA-256 (hex) of its bytes.
+    pub sha256: String,
 }
 
 /// What review decided.

@@ -10,8 +10,7 @@ use crate::names;
 #[derive(Debug, Clone)]
 pub struct Approved<T> {
     value: T,
-    reviewed_at: String,
-    verified: Vec<String>,
+    approval: Approval,
 }
 
 /// Why a value is not approved.
@@ -65,7 +64,7 @@ impl<T> Approved<T> {
                 return Err(NotApproved::OtherBytes { file, approved: approved.clone(), present });
             }
         }
-        Ok(Self { value, reviewed_at: approval.reviewed_at, verified: approval.verified })
+        Ok(Self { value, approval })
     }
 
     /// What was approved.
@@ -73,16 +72,15 @@ impl<T> Approved<T> {
         &self.value
     }
 
-    /// Adds to it what follows from its being approved: `f` gets the ids of the artifacts whose bytes were all read and
-    /// hashed.
-    pub fn extended<E>(mut self, f: impl FnOnce(&mut T, &[String]) -> Result<(), E>) -> Result<Self, E> {
-        f(&mut self.value, &self.verified)?;
+    /// Adds to it what follows from its being approved, and from nothing else.
+    pub fn extended<E>(mut self, f: impl FnOnce(&mut T, &Approval) -> Result<(), E>) -> Result<Self, E> {
+        f(&mut self.value, &self.approval)?;
         Ok(self)
     }
 
     /// When, RFC 3339.
     pub fn reviewed_at(&self) -> &str {
-        &self.reviewed_at
+        &self.approval.reviewed_at
     }
 }
 
@@ -105,6 +103,7 @@ mod tests {
             commit: String::new(),
             verified: Vec::new(),
             findings: Vec::new(),
+            basis: None,
         };
         serde_json::to_vec(&approval).expect("json")
     }
@@ -117,6 +116,15 @@ mod tests {
         assert!(matches!(other, Err(NotApproved::OtherBytes { file: names::path::OUTPUTS, .. })));
         let other = Approved::check((), b"outputs", b"", &review);
         assert!(matches!(other, Err(NotApproved::OtherBytes { file: names::path::DESTINATIONS, .. })));
+    }
+
+    #[test]
+    fn an_approval_of_a_version_that_did_not_tell_its_basis_is_one() {
+        let review = approval(Verdict::Approved, b"o", b"d");
+        assert!(!String::from_utf8_lossy(&review).contains("basis"));
+        let told = |(): &mut (), approval: &Approval| approval.basis.clone().map_or(Ok(()), Err);
+        let approved = Approved::check((), b"o", b"d", &review).expect("approved");
+        assert!(approved.extended(told).is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod approved;
 mod policy;
 mod secrets;
 
-pub use approval::{Approval, Finding, REVIEW_SCHEMA_VERSION, Severity, Verdict};
+pub use approval::{Approval, Basis, ConfigRead, Finding, REVIEW_SCHEMA_VERSION, Severity, Verdict};
 pub use approved::{Approved, NotApproved};
 pub use policy::{ArtifactFacts, BaseFact, PlatformFacts, Subject, judge};
 pub use secrets::looks_secret;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::approval::{Approval, Finding, REVIEW_SCHEMA_VERSION, Severity, Verdict};
+use super::approval::{Approval, Basis, ConfigRead, Finding, REVIEW_SCHEMA_VERSION, Severity, Verdict};
 use super::approved::sha256_hex;
 use super::secrets::looks_secret;
 use crate::config::Security;
@@ -23,6 +23,8 @@ pub struct Subject<'a> {
     pub expected_commit: Option<&'a str>,
     /// Run id of this pipeline.
     pub expected_pipeline: Option<&'a str>,
+    /// The file the policy was read from.
+    pub config: Option<&'a ConfigRead>,
     /// Facts of every artifact, read from the store.
     pub artifacts: &'a [ArtifactFacts],
 }
@@ -96,6 +98,7 @@ pub fn judge(policy: &Security, subject: &Subject<'_>, now: Timestamp) -> Approv
         commit: subject.commit.to_owned(),
         verified: subject.artifacts.iter().filter(|artifact| artifact.damage.is_none()).map(|artifact| artifact.id.clone()).collect(),
         findings,
+        basis: Some(Basis { config: subject.config.cloned(), commit_compared: subject.expected_commit.is_some() }),
     }
 }
 
@@ -235,6 +238,7 @@ mod tests {
             pipeline: Some("7"),
             expected_commit: Some("c1"),
             expected_pipeline: Some("7"),
+            config: None,
             artifacts,
         }
     }
@@ -260,6 +264,16 @@ mod tests {
     fn approves_what_nothing_speaks_against() {
         let approval = judge(&Security::default(), &subject(&[image()]), Timestamp::from_unix(0));
         assert_eq!((approval.verdict, approval.findings.len()), (Verdict::Approved, 0));
+    }
+
+    #[test]
+    fn tells_what_it_went_by() {
+        let config = ConfigRead { path: "ci/policy.yml".to_owned(), sha256: "ab".repeat(32) };
+        let basis = |subject: &Subject<'_>| judge(&Security::default(), subject, Timestamp::from_unix(0)).basis.expect("a basis");
+        let told = basis(&Subject { config: Some(&config), ..subject(&[]) });
+        assert_eq!(told, Basis { config: Some(config), commit_compared: true });
+        let alone = basis(&Subject { expected_commit: None, ..subject(&[]) });
+        assert_eq!(alone, Basis { config: None, commit_compared: false });
     }
 
     #[test]

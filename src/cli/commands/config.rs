@@ -102,7 +102,7 @@ fn check(session: &Session) -> Result<()> {
         other => other?,
     };
     match loaded {
-        Loaded::File(config, warnings) => {
+        Loaded::File(config, warnings, _) => {
             if !json {
                 load::warn(session, &warnings);
             }

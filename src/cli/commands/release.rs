@@ -71,6 +71,7 @@ impl ReleasePlan {
                 "release" => "release",
                 "release_asset" => "file",
                 "release_latest" => "latest",
+                "release_rolling" => "rolling",
                 _ => "tag",
             };
             let from = destination.artifact.clone().unwrap_or_default();

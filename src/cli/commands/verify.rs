@@ -18,9 +18,12 @@ pub struct VerifyArgs {}
 /// What was read back, with a verdict.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Verified {
-    /// Every destination holds what was published, or something newer where that is right.
+    /// Every destination that can be read holds what was published, or something newer where that is right. Of those that cannot
+    /// be read (`hidden`) publish was told that they do.
     #[serde(rename = "verified")]
     good: bool,
+    /// How many of the destinations cannot be read.
+    hidden: usize,
     /// Version of the artifacts.
     version: String,
     /// Full commit id.
@@ -35,7 +38,8 @@ pub fn run(session: &Session, _: &VerifyArgs) -> Result<()> {
     let read = session.block_on(read_back(session, Depth::Closure))?;
     let wrong: Vec<StatusLine> =
         read.lines.iter().filter(|line| !matches!(line.state.as_str(), "complete" | "superseded" | "hidden")).cloned().collect();
-    let verified = Verified { good: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
+    let hidden = read.lines.iter().filter(|line| line.state == "hidden").count();
+    let verified = Verified { hidden, good: wrong.is_empty(), version: read.version, commit: read.commit, destinations: read.lines };
     session.print(&verified, |verified| {
         let title = format!("verify  version {}  commit {:.7}", verified.version, verified.commit);
         status_screen(&title, &verified.destinations, &|since| age(session, since))

@@ -55,13 +55,21 @@ pub(super) fn checked(inputs: &Inputs<'_>, kind: &ComponentPublish) -> Result<Ve
     Ok(components)
 }
 
+/// Is a component among those that an entry's `spec_files` choose?
+pub fn chooses(wanted: &[String], path: &str) -> bool {
+    let matches = |pattern: &String| {
+        let glob = || GlobBuilder::new(pattern).literal_separator(true).build();
+        path == pattern || glob().is_ok_and(|glob| glob.compile_matcher().is_match(path))
+    };
+    wanted.is_empty() || wanted.iter().any(matches)
+}
+
 fn chosen<'a>(files: &'a [ComponentFile], wanted: &[String]) -> Result<Vec<&'a ComponentFile>> {
     let mut chosen: Vec<&ComponentFile> = Vec::new();
     for pattern in wanted {
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        let glob =
-            glob.map_err(|error| Error::usage(format!("`spec_files: {pattern}` is not a pattern")).because(&error))?.compile_matcher();
-        let matches = |file: &&ComponentFile| file.path == *pattern || glob.is_match(&file.path);
+        glob.map_err(|error| Error::usage(format!("`spec_files: {pattern}` is not a pattern")).because(&error))?;
+        let matches = |file: &&ComponentFile| chooses(std::slice::from_ref(pattern), &file.path);
         let before = chosen.len();
         let mut found = 0;
         for file in files.iter().filter(matches) {

@@ -10,9 +10,11 @@ mod release;
 mod remote;
 mod store;
 
+pub use catalog::chooses;
 pub use files_home::{FilesHome, files_home};
 pub use install::Installable;
 pub use release::Making;
+pub(super) use release::without_verification;
 
 use std::collections::HashMap;
 
@@ -50,10 +52,12 @@ struct Found {
 pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) -> Result<Placement> {
     let mut placement = Placement::default();
     let mut seen = HashMap::new();
+    let mut places = HashMap::new();
     for publish in inputs.config.publish.values() {
         let in_publish = |error: Error| error.context(format!("publish `{}`", publish.id));
         let components = match &publish.kind {
             PublishKind::Component(kind) => catalog::checked(inputs, kind).map_err(in_publish)?,
+            PublishKind::Files(kind) => packages::check(kind, files).map(|()| Vec::new()).map_err(in_publish)?,
             _ => Vec::new(),
         };
         let verdict = verdict(inputs, publish).map_err(|error| error.context(format!("publish `{}`: when", publish.id)))?;
@@ -85,8 +89,13 @@ pub(super) fn place(inputs: &Inputs<'_>, scope: &Scope<'_>, files: &[FileStep]) 
         for found in found.map_err(in_publish)? {
             let Found { destination, target, named_by } = found;
             refuse_twice(&mut seen, &destination, &named_by)?;
-            if !placement.targets.iter().any(|known| known.name == target.name) {
-                placement.targets.push(target);
+            match placement.targets.iter().find(|known| known.name == target.name) {
+                Some(known) if *known == target => {}
+                Some(known) => return Err(two_places(known, places.get(&known.name), &target, &destination, &named_by)),
+                None => {
+                    places.insert(target.name.clone(), Claim { publish: destination.publish.clone(), named_by });
+                    placement.targets.push(target);
+                }
             }
             placement.destinations.push(destination);
         }
@@ -104,6 +113,22 @@ fn verdict(inputs: &Inputs<'_>, publish: &Publish) -> Result<Verdict> {
         return Ok(Verdict { applies: false, why });
     }
     when::evaluate(&publish.when, &inputs.config.git, inputs.context)
+}
+
+/// Ids may contain dots, and some places are called by an id and an ending: what goes to one must not get to the other.
+fn two_places(
+    known: &PlannedTarget,
+    first: Option<&Claim>,
+    target: &PlannedTarget,
+    destination: &PlannedDestination,
+    named_by: &str,
+) -> Error {
+    let first = first.map_or_else(String::new, |first| format!(" of publish `{}` ({})", first.publish, first.named_by));
+    let text = format!(
+        "two places would be called {}: {} {}{first} and {} {} of publish `{}` ({named_by})",
+        target.name, known.kind, known.host, target.kind, target.host, destination.publish
+    );
+    Error::usage(text).hint("give one of the ids another name: what is published is told apart by the names of places")
 }
 
 struct Claim {

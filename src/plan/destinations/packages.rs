@@ -17,6 +17,15 @@ use crate::error::{Error, Result};
 /// Longest version or directory that every place keeps.
 const LONGEST: usize = 200;
 
+/// An index of nothing is not published. It is looked for in every pipeline, so that a tag does not find out.
+pub(super) fn check(kind: &FilesPublish, files: &[FileStep]) -> Result<()> {
+    if assets_of(files, &kind.builds).is_empty() {
+        let hint = "name builds that make files in `archives`; without it the entry has those of kind archive, and there are none";
+        return Err(Error::usage("the entry has no files").hint(hint));
+    }
+    Ok(())
+}
+
 pub(super) fn fan_out(
     inputs: &Inputs<'_>,
     scope: &Scope<'_>,
@@ -45,7 +54,7 @@ pub(super) fn fan_out(
     check_path(&directory, !matches!(place, FilesPlace::Repo(_)))?;
     check_path(&version, false)?;
     let assets = assets_of(files, builds);
-    check_names(&assets, &rules, &label)?;
+    check_names(&assets, &[], &rules, &label)?;
     if let Some((_, artifact, name)) = assets.iter().find(|(_, _, name)| is_index_file(name)) {
         return Err(Error::usage(format!("{artifact} cannot be called {name}: that is what the index of a version is called"))
             .hint("give the archive another `name`"));

@@ -11,10 +11,11 @@ use super::super::template::Scope;
 use super::super::types::{PlannedDestination, PlannedTarget, WrittenRequirements};
 use super::install::{self, Installable};
 use super::{Entry, Found};
-use crate::config::{Config, Forge, ForgeProvider, PrimaryTurn, ReleasePublish, ReleaseType, Repo, TagPolicy};
+use crate::config::{Config, Forge, ForgeProvider, PrimaryTurn, Publish, PublishKind, ReleasePublish, ReleaseType, Repo, TagPolicy};
 use crate::core::asset_names::collisions;
 use crate::core::{HostOptions, NameRules, Rendition};
 use crate::error::{Error, Result};
+use crate::names::release as added;
 
 /// What one segment of an address keeps (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -39,6 +40,9 @@ pub struct Making {
     pub provider: String,
     /// SBOMs and provenance of published images are attached.
     pub attestations: bool,
+    /// What review verified is attached. Of what differs from the commit nothing is told.
+    #[serde(default)]
+    pub verification: bool,
     /// What `install.sh` installs; empty: there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub install: Vec<Installable>,
@@ -102,12 +106,22 @@ pub(super) fn fan_out(
         return Err(Error::usage("`install_script` has nothing to install: no file of the release holds a program")
             .hint("attach programs or archives of programs, or leave it out"));
     }
+    let verification = *attestations && !inputs.git.dirty;
+    let further: Vec<&str> = [
+        (*checksums, added::SUMS),
+        (verification, added::VERIFICATION),
+        (*install_script, added::INSTALL),
+        (inputs.config.release.registry_links && images_are_published(inputs), added::IMAGES),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, name)| wanted.then_some(name))
+    .collect();
     let mut found = Vec::new();
     for id in repos {
         let (repo, forge) = place_of(inputs.config, id)?;
         let after = after(inputs, repo, repos, *primary, &tag)?;
         let rules = NameRules::of_provider(forge.provider.name());
-        check_names(&assets, &rules, &repo.id)?;
+        check_names(&assets, &further, &rules, &repo.id)?;
         let host = host_of(forge);
         let at = format!("{host}/{}", repo.project);
         let base = PlannedDestination {
@@ -148,6 +162,7 @@ pub(super) fn fan_out(
             checksums: *checksums,
             provider: forge.provider.name().to_owned(),
             attestations: *attestations,
+            verification,
             install: install.clone(),
             downloads: downloads(forge, &repo.project, &tag),
         };
@@ -272,16 +287,36 @@ pub(super) fn assets_of(files: &[FileStep], builds: &[String]) -> Vec<(String, S
     assets
 }
 
-pub(super) fn check_names(assets: &[(String, String, String)], rules: &NameRules, repo: &str) -> Result<()> {
+/// Images are among what this pipeline publishes: their digests are a file of the release.
+fn images_are_published(inputs: &Inputs<'_>) -> bool {
+    let of_images = |publish: &&Publish| matches!(publish.kind, PublishKind::Registry(_));
+    let mut entries = inputs.config.publish.values().filter(of_images);
+    entries.any(|publish| super::verdict(inputs, publish).is_ok_and(|verdict| verdict.applies))
+}
+
+/// Releases of a plan go without what review verified, because the files differ from the commit.
+pub(in crate::plan) fn without_verification(destinations: &[PlannedDestination]) -> bool {
+    let making = |destination: &PlannedDestination| destination.settings.as_ref()?.get("making").cloned();
+    let makings = destinations.iter().filter_map(making).filter_map(|making| serde_json::from_value::<Making>(making).ok());
+    makings.into_iter().any(|making| making.attestations && !making.verification)
+}
+
+/// `further` are the names of files that are added to those of the builds.
+pub(super) fn check_names(assets: &[(String, String, String)], further: &[&str], rules: &NameRules, repo: &str) -> Result<()> {
     for (_, artifact, name) in assets {
         if let Some(why) = rules.refuse(name) {
             return Err(Error::usage(format!("{artifact} cannot be attached: {why}")).hint("give the archive another `name`"));
         }
     }
-    let names = assets.iter().map(|(_, _, name)| name.as_str()).chain(["SHA256SUMS"]);
+    let names = assets.iter().map(|(_, _, name)| name.as_str()).chain(further.iter().copied());
     if let Some((kept, one, other)) = collisions(names, rules).into_iter().next() {
         let text = format!("`{one}` and `{other}` would both be called {kept} at repository `{repo}`");
-        return Err(Error::usage(text).hint("give one of the archives another `name`"));
+        let hint = if further.contains(&other.as_str()) {
+            format!("`{other}` is added to the files of the release: call what the builds make something else")
+        } else {
+            "give one of the archives another `name`".to_owned()
+        };
+        return Err(Error::usage(text).hint(hint));
     }
     Ok(())
 }

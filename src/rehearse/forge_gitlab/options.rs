@@ -155,12 +155,12 @@ pub struct Limits {
     pub json: u64,
     /// Longest description of a release in characters.
     pub description: usize,
-    /// Components of a version in the CI/CD catalog.
+    /// Components of a version in the CI/CD catalog (`Ci::Catalog::ComponentsProject::COMPONENTS_LIMIT`, 30 in older versions).
     pub components: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { package_file: 5 << 30, page: 100, json: 4 << 20, description: 1_000_000, components: 30 }
+        Self { package_file: 5 << 30, page: 100, json: 4 << 20, description: 1_000_000, components: 100 }
     }
 }

@@ -96,6 +96,17 @@ fn what_cannot_be_published_is_said_before_anything_is_built() {
         sf.write(&format!("templates/c{at}.yml"), other);
     }
     refused(&sf, &["101 components", "at most 100"]);
+    for at in 99..200 {
+        sf.write(&format!("templates/c{at}.yml"), other);
+    }
+    refused(&sf, &["more than 200 components", "choose some with `spec_files`"]);
+    // Those that an entry does not choose do not count.
+    let all = sf.read(".stagefreight.yml");
+    let few = "  parts: { kind: gitlab-component, spec_files: [templates/c10*.yml, templates/build.yml] }\n";
+    sf.write(".stagefreight.yml", all.replace(PARTS, few));
+    let version = plan(&sf)["destinations"].as_array().expect("list").last().cloned().expect("one");
+    assert_eq!(version["settings"]["files"].as_array().map(Vec::len), Some(12), "{version:#}");
+    sf.write(".stagefreight.yml", all);
     std::fs::remove_dir_all(sf.path().join("templates")).expect("removed");
     refused(&sf, &["the project has no components", "templates/NAME.yml"]);
     let missing = "  parts: { kind: gitlab-component, spec_files: templates/x.yml }\n";

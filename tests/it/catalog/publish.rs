@@ -37,6 +37,8 @@ fn a_job_publishes_a_version_after_its_release_with_nothing_but_its_token() {
     assert!(word == "hidden" && detail.contains("publish was told") && detail.contains("job's token"), "{word}: {detail}");
     let verified = lab.workspace.run(&["verify"], 0).stdout();
     assert!(verified.contains("1 cannot be read"), "{verified}");
+    let verified = lab.workspace.run(&["verify", "--output", "json"], 0).json();
+    assert_eq!((&verified["verified"], &verified["hidden"]), (&true.into(), &1.into()), "{verified:#}");
     // Again: the journal remembers.
     lab.server().log().clear();
     lab.workspace.run(&["publish"], 0);
@@ -50,6 +52,18 @@ fn a_job_publishes_a_version_after_its_release_with_nothing_but_its_token() {
     assert_eq!((lab.server().catalog(PROJECT), lab.workspace.writes()), (vec![TAG.to_owned()], 0));
     lab.findings.assert_none();
     lab.workspace.assert_never_seen(JOB);
+}
+
+#[test]
+fn as_many_components_as_a_plan_allows_are_taken() {
+    let lab = Lab::altered(PUBLISH, listed);
+    for at in 0..100 {
+        lab.workspace.sf.write(&format!("templates/c{at}.yml"), "spec: { inputs: { a: } }\n---\n");
+    }
+    for command in ["perform", "review", "publish"] {
+        lab.workspace.run(&[command], 0);
+    }
+    assert_eq!(lab.server().components(PROJECT, TAG).len(), 100);
 }
 
 #[test]
