@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::perform::statements::Statement;
 use super::session::Session;
 use super::verification;
@@ -163,7 +165,7 @@ fn one(session: &Session, release: &Destination, all: &[Destination], known: &Kn
         .map(|other| (format!("{}/{}:{}", known.host(&other.target), other.path, other.tag), other.digest.clone()))
         .collect();
     let packages = packages(release, all, known);
-    let directory = format!("{}/{}", names::path::RELEASE, release.target);
+    let directory = directory_of(release);
     if making.image_links && !published.is_empty() {
         let lines: Vec<String> = published.iter().map(|(reference, digest)| format!("{reference}@{digest}\n")).collect();
         assets.push(write(session, &directory, &rules.kept(IMAGES), &lines.concat())?);
@@ -260,4 +262,14 @@ fn write(session: &Session, directory: &str, name: &str, text: &str) -> Result<L
     fs::create_dir(&session.path(directory))?;
     fs::write_atomic(&session.path(&path), text.as_bytes(), 0o644)?;
     Ok(ListedAsset { name: name.to_owned(), sha256: Digest::of(text.as_bytes()), size: text.len() as u64, path: Some(path) })
+}
+
+/// What a tag keeps of itself as the name of a directory.
+const IN_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'+');
+
+/// Where files lie that are made for a release: several releases of one run may be at one repository.
+pub fn directory_of(release: &Destination) -> String {
+    let tag = utf8_percent_encode(&release.tag, IN_NAMES).to_string();
+    let tag = if tag.starts_with('.') { tag.replace('.', "%2E") } else { tag };
+    format!("{}/{}/{tag}", names::path::RELEASE, release.target)
 }

@@ -3,13 +3,14 @@
 //!
 //! The file tells of the approval, so it cannot be among what is approved; it follows from the approval and from what that
 //! binds, and from nothing else. It has no time in it and no version of ours: publishing the same release again comes to the same
-//! bytes, whichever job reviewed by the same config.
+//! bytes, whoever reviewed by the same config.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::releases::directory_of;
 use super::session::Session;
 use super::wire::check_target_name;
 use crate::core::Digest;
@@ -66,7 +67,7 @@ pub fn attach(destinations: &mut Destinations, approval: &Approval) -> Result<Ve
         let Some(statement) = summary(release, &settings, &approved, approval, basis) else { continue };
         let mut bytes = serde_json::to_vec_pretty(&statement).map_err(|error| unusable(release, &error))?;
         bytes.push(b'\n');
-        let directory = format!("{}/{}", names::path::RELEASE, release.target);
+        let directory = directory_of(release);
         let path = Some(format!("{directory}/{NAME}"));
         let file = ListedAsset { name, sha256: Digest::of(&bytes), size: bytes.len() as u64, path };
         made.push(Evidence { directory, bytes });
@@ -139,16 +140,13 @@ fn summary(release: &Destination, settings: &ReleaseSettings, all: &Destinations
     let first = all.destinations.iter().find(mirrored).unwrap_or(release);
     let target = all.targets.iter().find(|target| target.name == first.target);
     let url = target.and_then(|target| target.settings.as_ref()?.get("url")?.as_str()).unwrap_or_default();
-    let mut predicate = json!({
+    let predicate = json!({
         "verifier": { "id": VERIFIER },
         "resourceUri": format!("git+{}/{}@refs/tags/{}", url.trim_end_matches('/'), first.path, first.tag),
         "policy": policy(basis.config.as_ref()),
         "verificationResult": "PASSED",
         "verifiedLevels": [LEVEL],
     });
-    if basis.commit_compared {
-        predicate["stagefreight_commit"] = json!(approval.commit);
-    }
     Some(json!({ "_type": STATEMENT, "subject": subjects, "predicateType": SUMMARY, "predicate": predicate }))
 }
 
@@ -279,7 +277,8 @@ mod tests {
             let statement = described(&["archive:app"], Basis { config, commit_compared: true }).expect("a statement");
             let predicate = &statement["predicate"];
             assert_eq!(predicate["policy"], json!({ "uri": told, "digest": { "sha256": "12".repeat(32) } }), "{path}");
-            assert_eq!(predicate["stagefreight_commit"], "c0ffee");
+            // A pipeline compares the commit and a laptop does not: both tell the same.
+            assert!(!statement.to_string().contains("c0ffee"), "{statement:#}");
         }
         let destinations = vec![asset_of_home(), release("app.tar.gz")];
         assert!(statements(destinations, &approval(&["archive:app"], None)).is_empty(), "it is not known what review went by");

@@ -15,7 +15,7 @@ fn released() -> Workspace {
 }
 
 fn file_of(repo: &str) -> String {
-    format!(".stagefreight/release/{repo}/verification.json")
+    format!(".stagefreight/release/{repo}/v1.4.0/verification.json")
 }
 
 fn predicate(workspace: &Workspace, repo: &str) -> Value {
@@ -58,7 +58,7 @@ fn it_names_the_config_that_review_read() {
 }
 
 #[test]
-fn it_names_a_commit_that_was_compared() {
+fn a_pipeline_and_a_laptop_tell_the_same() {
     let workspace = released();
     let commit = workspace.commit();
     let workspace = workspace.env("SF_CI_PROVIDER", "gitlab").env("SF_CI_SHA", &commit);
@@ -66,11 +66,34 @@ fn it_names_a_commit_that_was_compared() {
         workspace.run(&[command], 0);
     }
     let told = predicate(&workspace, "home");
-    assert_eq!(told["stagefreight_commit"], commit.as_str(), "{told:#}");
     assert_eq!(told["policy"]["uri"], "urn:stagefreight:config:.stagefreight.yml");
     assert_eq!(told["verifiedLevels"], json!(["STAGEFREIGHT_REVIEWED"]));
     assert_eq!(told.get("inputAttestations"), None, "review asked no attestation: {told:#}");
     assert!(has_evidence(&workspace));
+    let review: Value = serde_json::from_str(&workspace.sf.read(".stagefreight/review.json")).expect("JSON");
+    assert_eq!(review["basis"]["commit_compared"], true);
+    let written = workspace.sf.read(&file_of("home"));
+    let workspace = workspace.env("SF_CI_PROVIDER", "").env("SF_CI_SHA", "");
+    workspace.run(&["review"], 0);
+    workspace.run(&["publish"], 0);
+    assert_eq!((workspace.writes(), workspace.sf.read(&file_of("home"))), (0, written));
+}
+
+#[test]
+fn two_releases_at_one_repository_keep_their_files_apart() {
+    let workspace = Workspace::new();
+    let entry = |id: &str, archives: &str| {
+        format!("  {id}: {{ kind: release, repos: home, tag: \"{id}-v{{version}}\", archives: [{archives}] }}\n")
+    };
+    workspace.config(PLACES, &format!("{}{}", entry("cli", "tool"), entry("server", "pack")));
+    let workspace = workspace.env("SF_CI_TAG", "").env("SF_CI_EVENT", "push").env("SF_CI_BRANCH", "main");
+    for command in ["perform", "review", "publish", "verify"] {
+        workspace.run(&[command], 0);
+    }
+    workspace.run(&["publish"], 0);
+    assert_eq!(workspace.writes(), 0);
+    let made = std::fs::read_dir(workspace.sf.path().join(".stagefreight/release/home")).expect("directory");
+    assert_eq!(made.count(), 2);
 }
 
 #[test]

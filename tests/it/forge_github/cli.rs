@@ -148,8 +148,8 @@ fn a_release_goes_from_the_config_to_what_verify_says() {
     sf.run(&["verify"]).code(0);
 
     // What review verified is a file of it, and the same whenever it is verified.
-    let written = sf.read(".stagefreight/release/home/verification.json");
-    assert_eq!(written, sf.read(".stagefreight/release/mirror/verification.json"));
+    let written = sf.read(".stagefreight/release/home/v1.4.0/verification.json");
+    assert_eq!(written, sf.read(".stagefreight/release/mirror/v1.4.0/verification.json"));
     let statement: Value = serde_json::from_str(&written).expect("a statement");
     assert_eq!(statement["predicate"]["verificationResult"], "PASSED", "{statement:#}");
     assert_eq!(statement["subject"].as_array().map(Vec::len), Some(4), "{statement:#}");
