@@ -101,6 +101,19 @@ async fn gitea_says_what_it_cannot_do() {
     assert!(!bench.heard.all().contains(&weak) && !bench.heard.all().contains(&gitea.token), "a token was seen");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_at_gitea_is_replaced_when_somebody_decided_that() {
+    let bench = Bench::new();
+    let host = gitea_packages(&bench.publisher);
+    let cancel = bench.publisher.cx().cancel;
+    let directory = format!("decided-{}/1.0.0", std::process::id());
+    let at = stagefreight::forge::packages::At { directory, file: "index.json".to_owned() };
+    host.write(&at, b"one".to_vec(), None, &cancel).await.expect("written");
+    let held = host.document(&at, &cancel).await.expect("read").expect("there");
+    host.write(&at, b"two".to_vec(), Some(&held), &cancel).await.expect("replaced");
+    assert_eq!(host.document(&at, &cancel).await.expect("read").expect("there").bytes, b"two");
+}
+
 pub(crate) fn gitlab_packages(scene: &Scene, publisher: &Publisher) -> Arc<dyn FileHost> {
     let forge = publisher.gitlab_project(&scene.server.url(), PROJECT, PERSONAL, Carrier::PrivateToken);
     Arc::new(GitlabPackages::new(forge, publisher.http.clone()))
